@@ -1,0 +1,313 @@
+//! LeaderClient: contend and watch, over any engine. One per process and namespace.
+//!
+//! One task owns the session machine ([`task`]); handles send it messages. What contenders and
+//! retrievers are told is decided by the machines in `core`, held in one small [`registry`] behind
+//! a lock that is never held over user code or an await.
+
+pub mod engine;
+mod events;
+pub mod leadership;
+mod registry;
+mod task;
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::clock;
+use crate::core::config::{ClientConfig, Endpoint};
+use crate::core::contenders::{Callback, RegistrationId};
+use crate::core::error::Error;
+use crate::core::ids::{LeaderInformation, LeaderSessionId, Name};
+use crate::core::session::{RequestKind, Session, Settings};
+use crate::core::wire::status::Status;
+use crate::runtime;
+use crate::server::LeaderServer;
+use crate::tls::TlsConfig;
+
+use engine::NameService;
+use engine::embedded::Embedded;
+use engine::leader_server::RemoteServer;
+use leadership::CellRef;
+use registry::{Registry, WatchId};
+use task::{Ask, ClientTask};
+
+pub use events::Polled;
+pub use registry::Confirmation;
+pub use task::ClientState;
+
+/// The most that [`LeaderClient::poll`] waits in one call, so that calls show that the user lives.
+const LONGEST_POLL: Duration = Duration::from_secs(1);
+
+/// A client of a name service. Clones are the same client.
+///
+/// Whoever registers contenders must call [`LeaderClient::poll`] again and again: it is where
+/// events come out, and its calls are the pulse of the stall time-out (P9). All methods may be
+/// called from any thread, also from inside callbacks. The last clone's drop closes it.
+#[derive(Clone)]
+pub struct LeaderClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: ClientConfig,
+    /// The engine of the configured endpoint, if there is one.
+    own_engine: Option<Arc<dyn NameService>>,
+    shared: Arc<Shared>,
+}
+
+/// What the task and the handles share.
+struct Shared {
+    registry: Registry,
+    asks: UnboundedSender<Ask>,
+}
+
+impl LeaderClient {
+    /// Opens a client. Nothing is connected before somebody contends, watches or asks.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for time-outs that break a rule or an endpoint without namespace;
+    /// [`Error::Tls`] for keys that can't be used.
+    pub fn open(config: ClientConfig, tls: Option<TlsConfig>) -> Result<Self, Error> {
+        config.timing.check()?;
+        if config.namespace.is_none() && !matches!(config.endpoint, Some(Endpoint::LeaderServer { .. }))
+        {
+            return Err(Error::invalid("namespace", "", "name the namespace"));
+        }
+        let own_engine: Option<Arc<dyn NameService>> = match &config.endpoint {
+            None => None,
+            Some(Endpoint::Embedded(None)) => Some(Arc::new(Embedded::private()?)),
+            Some(Endpoint::Embedded(Some(name))) => Some(Arc::new(Embedded::shared(name)?)),
+            Some(Endpoint::LeaderServer { host, port }) => {
+                Some(Arc::new(RemoteServer::new(host.clone(), *port, tls)?))
+            }
+        };
+        let (asks, inbox) = tokio::sync::mpsc::unbounded_channel();
+        let registry = Registry::new(config.mode, asks.clone());
+        let shared = Arc::new(Shared { registry, asks });
+        let settings = Settings {
+            namespace: config.namespace.clone(),
+            name: config.name.clone(),
+            timing: config.timing,
+            mode: config.mode,
+            retrieval_timeout: config.retrieval_timeout,
+        };
+        let session = Session::new(settings, own_engine.is_some(), runtime::random_seed());
+        let task = ClientTask::new(&config, session, own_engine.clone(), Arc::clone(&shared));
+        runtime::handle().spawn(task.run(inbox));
+        Ok(LeaderClient { inner: Arc::new(Inner { config, own_engine, shared }) })
+    }
+
+    /// Moves the client, with all its contenders and watches, to a server of this process. To them
+    /// it is another name service.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn attach(&self, server: &LeaderServer) -> Result<(), Error> {
+        let engine: Arc<dyn NameService> = Arc::new(Embedded::attached(server.clone()));
+        self.inner.shared.ask(Ask::Engine(Some(engine)))
+    }
+
+    /// Undoes [`LeaderClient::attach`]: back to the configured endpoint, or to none.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn detach(&self) -> Result<(), Error> {
+        self.inner.shared.ask(Ask::Engine(self.inner.own_engine.clone()))
+    }
+
+    /// Registers a contender for a component. `cookie` is what [`LeaderClient::poll`] answers when
+    /// it has something to take. Does not wait.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyRegistered`], after which nothing has changed; [`Error::Closed`];
+    /// [`Error::InvalidArgument`] for an empty or too long name.
+    pub fn register(&self, component: &str, cookie: u64) -> Result<Contender, Error> {
+        let component = Name::new("component", component)?;
+        let (id, cell) = self.inner.shared.registry.register(component, cookie)?;
+        Ok(Contender { shared: Arc::clone(&self.inner.shared), id, cell })
+    }
+
+    /// Watches a component. `cookie` as in [`LeaderClient::register`].
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; [`Error::InvalidArgument`] for an empty or too long name.
+    pub fn watch(&self, component: &str, cookie: u64) -> Result<Watch, Error> {
+        let component = Name::new("component", component)?;
+        let id = self.inner.shared.registry.watch(component, cookie)?;
+        Ok(Watch { shared: Arc::clone(&self.inner.shared), id })
+    }
+
+    /// Waits until some contender or watch has something to take, for `timeout` or a second at the
+    /// most, and writes their cookies. What does not fit comes with the next call.
+    pub fn poll(&self, cookies: &mut [u64], timeout: Duration) -> Polled {
+        let registry = &self.inner.shared.registry;
+        let stall = self.inner.config.stall_timeout.map_or(LONGEST_POLL, |stall| stall / 4);
+        if registry.pulse(clock::now()) {
+            // It had stalled: the candidates may stand again.
+            let _ = self.inner.shared.asks.send(Ask::Pulse);
+        }
+        let polled = registry.events().poll(cookies, timeout.min(LONGEST_POLL).min(stall));
+        registry.pulse(clock::now());
+        polled
+    }
+
+    /// Asks the name service for its status. Waits for `timeout` at the most.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`], [`Error::Refused`], [`Error::Closed`].
+    pub fn status(&self, timeout: Duration) -> Result<Status, Error> {
+        self.request(RequestKind::Status, timeout)
+    }
+
+    /// Asks the leader of an election to step down; with a target (a candidate's name or session),
+    /// that one is next. Answers the status from when it was asked.
+    ///
+    /// # Errors
+    /// As [`LeaderClient::status`].
+    pub fn resign(
+        &self,
+        election: &str,
+        target: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Status, Error> {
+        let election = Name::new("election", election)?;
+        let target = target.map(|target| Name::new("target", target)).transpose()?;
+        self.request(RequestKind::Resign { election, target }, timeout)
+    }
+
+    fn request(&self, kind: RequestKind, timeout: Duration) -> Result<Status, Error> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.inner.shared.ask(Ask::Request { kind, timeout, reply })?;
+        // The machine answers in time itself; the rest is for a machine that is gone.
+        match answer.recv_timeout(timeout + Duration::from_secs(1)) {
+            Ok(result) => result.map(|status| *status),
+            Err(_) => Err(Error::Closed("the client")),
+        }
+    }
+
+    /// Where the client stands; none once closed.
+    pub fn state(&self) -> Option<ClientState> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.inner.shared.ask(Ask::State(reply)).ok()?;
+        answer.recv_timeout(Duration::from_secs(1)).ok()
+    }
+
+    /// What it was opened with.
+    pub fn config(&self) -> &ClientConfig {
+        &self.inner.config
+    }
+
+    /// Closes the client: no contender leads from when this begins, nothing is told any more, and
+    /// the session ends with a goodbye, which is waited for at most `timeout`. Idempotent.
+    pub fn close(&self, timeout: Duration) {
+        self.inner.shared.close(timeout);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.close(Duration::ZERO);
+    }
+}
+
+impl Shared {
+    fn ask(&self, ask: Ask) -> Result<(), Error> {
+        if self.registry.is_closed() {
+            return Err(Error::Closed("the client"));
+        }
+        self.asks.send(ask).map_err(|_| Error::Closed("the client"))
+    }
+
+    fn close(&self, timeout: Duration) {
+        self.registry.close();
+        let (reply, answer) = mpsc::sync_channel(1);
+        if self.asks.send(Ask::Close(reply)).is_ok() && !timeout.is_zero() {
+            // Either end of the wait is fine: the goodbye was sent, or is not waited for any more.
+            let _ = answer.recv_timeout(timeout);
+        }
+    }
+}
+
+/// A contender's registration. Dropping it does not close it: [`Contender::close`] does, which may
+/// have a callback to run.
+///
+/// One thread at a time may be between [`Contender::take`] or [`Contender::close`] answering a
+/// callback and [`Contender::done`]; `close` may come from inside a callback.
+pub struct Contender {
+    shared: Arc<Shared>,
+    id: RegistrationId,
+    cell: CellRef,
+}
+
+impl Contender {
+    /// Begins the next callback, if one is due and none runs.
+    pub fn take(&self) -> Option<Callback> {
+        self.shared.registry.take(self.id)
+    }
+
+    /// The callback has returned. Then take again, until there is none.
+    pub fn done(&self) {
+        self.shared.registry.done(self.id);
+    }
+
+    /// Closes the registration: from when this begins it does not lead. A callback answered is to
+    /// be run by the caller, who then says [`Contender::done`]. Idempotent.
+    pub fn close(&self, inside_callback: bool) -> Option<Callback> {
+        self.shared.registry.close_contender(self.id, inside_callback)
+    }
+
+    /// Whether it was closed and nothing is left to be run or taken.
+    pub fn is_finished(&self) -> bool {
+        self.shared.registry.is_finished(self.id)
+    }
+
+    /// Confirms leadership under `id`, with the address to publish. Never waits.
+    pub fn confirm(&self, id: LeaderSessionId, address: Bytes) -> Confirmation {
+        self.shared.registry.confirm(self.id, id, address)
+    }
+
+    /// Whether it leads under `id` at this moment. Wait-free.
+    pub fn has_leadership(&self, id: LeaderSessionId) -> bool {
+        leadership::has_leadership(self.cell, id)
+    }
+
+    /// Where its leadership is read; valid as long as this object.
+    pub fn cell(&self) -> CellRef {
+        self.cell
+    }
+}
+
+impl Drop for Contender {
+    fn drop(&mut self) {
+        self.shared.registry.forget_contender(self.id);
+        self.cell.release();
+    }
+}
+
+/// A watch of a component. Dropping it closes it.
+pub struct Watch {
+    shared: Arc<Shared>,
+    id: WatchId,
+}
+
+impl Watch {
+    /// The present value, if it is not the one taken last; inside, none: there is no leader.
+    pub fn take(&self) -> Option<Option<LeaderInformation>> {
+        self.shared.registry.take_value(self.id)
+    }
+
+    /// Ends the watch: nothing can be taken any more. Idempotent.
+    pub fn close(&self) {
+        self.shared.registry.close_watch(self.id);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,253 @@
+//! Hello and Welcome: versions, namespace, time-outs, and which session it is.
+
+use std::collections::BTreeSet;
+
+use super::{
+    HIGHEST_CLAIMED_EPOCH, NameService, Output, Peer, Role, ServerEvent, Session, Sync, random_u128,
+};
+use crate::core::config::Timing;
+use crate::core::error::Refusal;
+use crate::core::ids::{ConnectionId, Name, SessionId, SessionToken};
+use crate::core::time::Moment;
+use crate::core::wire::message::{Hello, Leading, ServerMessage, Welcome};
+use crate::core::wire::{MAX_VERSION, MIN_VERSION};
+
+impl NameService {
+    pub(super) fn hello(&mut self, now: Moment, conn: ConnectionId, hello: Hello) {
+        if let Err((code, reason)) = self.examine(&hello) {
+            return self.refuse(conn, code, reason);
+        }
+        // R13: whatever epoch somebody has seen, the next one is above it.
+        self.last_epoch = self.last_epoch.max(hello.highest_epoch);
+        let namespace = hello.namespace.clone().or_else(|| self.only_namespace.clone());
+        let Some(namespace) = namespace else {
+            return self.welcome_observer(conn, &hello);
+        };
+        match self.resumable(&hello, &namespace) {
+            Ok(Some(session)) => self.resume(now, conn, session, &hello),
+            Ok(None) => self.open(now, conn, namespace, &hello),
+            Err((code, reason)) => self.refuse(conn, code, reason),
+        }
+    }
+
+    fn examine(&self, hello: &Hello) -> Result<(), (Refusal, String)> {
+        if hello.min_version > MAX_VERSION || hello.max_version < MIN_VERSION {
+            return Err((
+                Refusal::Version,
+                format!(
+                    "the client speaks versions {} to {} of the wire, the server {MIN_VERSION} to \
+                     {MAX_VERSION}: use releases of LeaderServer that have one in common",
+                    hello.min_version, hello.max_version
+                ),
+            ));
+        }
+        if self.stopping {
+            return Err((Refusal::Stopping, "the server is stopping".to_owned()));
+        }
+        if let (Some(served), Some(asked)) = (&self.only_namespace, &hello.namespace)
+            && served != asked
+        {
+            return Err((
+                Refusal::Namespace,
+                format!(
+                    "namespace '{asked}' is not served here, only '{served}': check \
+                     high-availability.cluster-id, and that the endpoint is that of the same \
+                     cluster"
+                ),
+            ));
+        }
+        if let Err(error) = hello.timing.check() {
+            return Err((Refusal::Timing, error.to_string()));
+        }
+        if hello.highest_epoch > HIGHEST_CLAIMED_EPOCH.max(self.last_epoch) {
+            return Err((
+                Refusal::Protocol,
+                format!("epoch {} can't have been granted by any server", hello.highest_epoch),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The session to go on with, if the client names one that lives.
+    fn resumable(
+        &self,
+        hello: &Hello,
+        namespace: &Name,
+    ) -> Result<Option<SessionId>, (Refusal, String)> {
+        let Some(resume) = &hello.resume else { return Ok(None) };
+        let same_incarnation =
+            hello.seen.is_some_and(|(incarnation, _)| incarnation == self.incarnation);
+        let Some(session) = self.sessions.get(&resume.session).filter(|_| same_incarnation) else {
+            return Ok(None);
+        };
+        if session.token != resume.token || session.namespace != *namespace {
+            return Err((
+                Refusal::Token,
+                format!("session {} exists, but is not this client's", resume.session),
+            ));
+        }
+        if resume.attempt <= session.attempt {
+            return Err((
+                Refusal::StaleAttempt,
+                format!("attempt {} came after attempt {}", resume.attempt, session.attempt),
+            ));
+        }
+        Ok(Some(resume.session))
+    }
+
+    fn welcome_observer(&mut self, conn: ConnectionId, hello: &Hello) {
+        let connection = self.connections.get_mut(&conn).expect("it has just said hello");
+        connection.role = Role::Observer;
+        let welcome = self.welcome(conn, None, false, hello.timing);
+        self.send(conn, ServerMessage::Welcome(Box::new(welcome)));
+    }
+
+    fn open(&mut self, now: Moment, conn: ConnectionId, namespace: Name, hello: &Hello) {
+        let session_timeout = hello.timing.session_timeout.min(self.max_session_timeout);
+        let disconnect_grace = hello.timing.disconnect_grace.min(session_timeout / 2);
+        let timing = Timing { session_timeout, disconnect_grace };
+        self.last_session = SessionId(self.last_session.0 + 1);
+        let id = self.last_session;
+        let peer = self.connections[&conn].peer.clone();
+        let local = peer == Peer::Local;
+        if !timing.grace_is_safe() && !local {
+            self.outputs.push_back(Output::Log(ServerEvent::UnsafeGrace {
+                name: hello.name.clone(),
+                grace_ms: disconnect_grace.as_millis() as u64,
+            }));
+        }
+        let session = Session {
+            token: SessionToken(random_u128(&mut self.rng)),
+            name: hello.name.clone(),
+            namespace: namespace.clone(),
+            timing,
+            attempt: 0,
+            conn: None,
+            local,
+            direct: false,
+            peer: None,
+            opened: now,
+            deadline: Moment::NEVER,
+            timer: Moment::NEVER,
+            elections: BTreeSet::new(),
+            watches: BTreeSet::new(),
+            sync: None,
+        };
+        self.sessions.insert(id, session);
+        self.namespaces.entry(namespace.clone()).or_default().sessions += 1;
+        self.attach(now, conn, id, hello);
+        let event = ServerEvent::SessionOpened {
+            namespace,
+            session: id,
+            name: hello.name.clone(),
+            peer: self.peer_of(conn),
+        };
+        self.outputs.push_back(Output::Log(event));
+        self.welcome_session(conn, id, false, hello);
+    }
+
+    fn resume(&mut self, now: Moment, conn: ConnectionId, id: SessionId, hello: &Hello) {
+        let session = self.session_mut(id);
+        session.attempt = hello.resume.as_ref().map_or(session.attempt, |resume| resume.attempt);
+        let older = session.conn.take();
+        if let Some(older) = older {
+            // From here on its end means nothing, and what it still says is thrown away (R6).
+            self.finish(older);
+        }
+        self.attach(now, conn, id, hello);
+        let event = ServerEvent::SessionResumed {
+            session: id,
+            name: hello.name.clone(),
+            peer: self.peer_of(conn),
+        };
+        self.outputs.push_back(Output::Log(event));
+        self.welcome_session(conn, id, true, hello);
+        // It may be the one that elections without a leader have waited for.
+        let elections: Vec<Name> = self.session(id).elections.iter().cloned().collect();
+        let namespace = self.session(id).namespace.clone();
+        for election in elections {
+            self.grant_next(now, &namespace, &election);
+        }
+    }
+
+    fn attach(&mut self, now: Moment, conn: ConnectionId, id: SessionId, hello: &Hello) {
+        let connection = self.connections.get_mut(&conn).expect("it has just said hello");
+        connection.role = Role::Session(id);
+        let (direct, peer) = match (&connection.peer, &hello.addresses) {
+            (Peer::Local, _) => (true, None),
+            (Peer::Remote(here), Some(there)) => {
+                let direct = here.local == there.peer && here.peer == there.local;
+                (direct, Some(here.peer.clone()))
+            }
+            (Peer::Remote(here), None) => (false, Some(here.peer.clone())),
+        };
+        let session = self.session_mut(id);
+        session.conn = Some(conn);
+        session.direct = direct;
+        session.peer = peer;
+        session.sync = Some(Sync::default());
+        self.renew(now, id);
+    }
+
+    fn welcome_session(
+        &mut self,
+        conn: ConnectionId,
+        id: SessionId,
+        resumed: bool,
+        hello: &Hello,
+    ) {
+        let session = self.session(id);
+        let mut welcome = self.welcome(conn, Some(id), resumed, session.timing);
+        let namespace = &self.namespaces[&session.namespace];
+        for election in &session.elections {
+            let leader = namespace.elections.get(election).and_then(|found| found.leader());
+            if let Some(leader) = leader.filter(|leader| leader.session == id) {
+                welcome.leading.push(Leading {
+                    election: election.clone(),
+                    id: leader.id,
+                    candidacy: leader.candidacy,
+                    name: None,
+                });
+            }
+        }
+        for claim in &hello.leading {
+            let leader = namespace.elections.get(&claim.election).and_then(|e| e.leader());
+            if let Some(leader) = leader.filter(|leader| leader.session != id) {
+                welcome.superseded.push(Leading {
+                    election: claim.election.clone(),
+                    id: leader.id,
+                    candidacy: leader.candidacy,
+                    name: self.sessions.get(&leader.session).map(|s| s.name.clone()),
+                });
+            }
+        }
+        self.send(conn, ServerMessage::Welcome(Box::new(welcome)));
+    }
+
+    fn welcome(
+        &self,
+        conn: ConnectionId,
+        id: Option<SessionId>,
+        resumed: bool,
+        timing: Timing,
+    ) -> Welcome {
+        let session = id.map(|id| (id, self.session(id)));
+        let addresses = match &self.connections[&conn].peer {
+            Peer::Remote(addresses) => Some(addresses.clone()),
+            Peer::Local => None,
+        };
+        Welcome {
+            version: MAX_VERSION,
+            incarnation: self.incarnation,
+            session: session.map(|(id, session)| (id, session.token)),
+            resumed,
+            timing,
+            direct: session.is_some_and(|(_, session)| session.direct),
+            revision: self.revision,
+            namespace: session.map(|(_, session)| session.namespace.clone()),
+            leading: Vec::new(),
+            superseded: Vec::new(),
+            addresses,
+        }
+    }
+}

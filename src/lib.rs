@@ -1,0 +1,18 @@
+//! LeaderServer: a name service for leadership.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`core`] | the pure machines: elections, sessions, contenders, wire |
+//! | [`server`] | LeaderServer: the name service over TCP and within the process |
+//! | [`client`] | LeaderClient: contend and watch, over any engine |
+//! | [`ffi`] | the C ABI and JNI |
+//!
+//! `server` and `client` import `core`; `ffi` imports `client` and `server`; nothing imports `ffi`.
+
+pub mod client;
+pub mod clock;
+pub mod core;
+pub mod ffi;
+pub mod runtime;
+pub mod server;
+pub mod tls;
