@@ -36,7 +36,8 @@ struct Owned(LeaderServer);
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        self.0.stop();
+        // Perhaps on the runtime itself, where nothing may wait.
+        self.0.stop_in_background();
     }
 }
 

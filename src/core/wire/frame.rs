@@ -24,9 +24,21 @@ impl Default for FrameReader {
 }
 
 impl FrameReader {
+    /// For what a name service answers: it need not be known to be trusted with a long frame.
+    pub fn for_answers() -> Self {
+        FrameReader { buffer: BytesMut::new(), limit: MAX_FRAME }
+    }
+
     /// Where to put what was read.
     pub fn buffer(&mut self) -> &mut BytesMut {
         &mut self.buffer
+    }
+
+    /// Keeps no memory while nothing is pending.
+    pub fn release_if_empty(&mut self) {
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
     }
 
     /// The next whole frame, without its length.
@@ -46,10 +58,7 @@ impl FrameReader {
         self.limit = MAX_FRAME;
         self.buffer.advance(HEADER);
         let frame = self.buffer.split_to(length).freeze();
-        if self.buffer.is_empty() {
-            // An idle connection keeps no buffer.
-            self.buffer = BytesMut::new();
-        }
+        self.release_if_empty();
         Ok(Some(frame))
     }
 }

@@ -1,0 +1,145 @@
+# `make help` says what there is. Steps run one after the other whatever -j says: most of them use
+# all cores by themselves.
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := build
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+CARGO   ?= cargo
+PYTHON  ?= python3
+MVN     ?= mvn
+FLINK   ?= 2.3.0
+
+# What the shim's own tests run on, and what the clusters of real processes run on.
+SHIM_VERSIONS  ?= 1.20.0 1.20.5 2.0.2 2.1.3 2.2.1 2.3.0
+FLINK_VERSIONS ?= 1.20.5 2.3.0
+# A JDK 25, to run the Java tests on it too; empty if there is none.
+JAVA25_HOME    ?= $(firstword $(patsubst %/bin/java,%,$(wildcard /usr/lib/jvm/*25*/bin/java)))
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+LIBRARY := $(CURDIR)/target/release/libleaderserver.so
+MAVEN   := $(MVN) --batch-mode --no-transfer-progress
+jar      = $(CURDIR)/java/leaderserver-flink-$(1)/target/leaderserver-flink-$(1)-$(VERSION).jar
+JARS    := $(call jar,1.20) $(call jar,2)
+JAVA    := leaderserver,leaderserver-flink-1.20,leaderserver-flink-2
+
+# Linked for glibc 2.17, so that it loads in the containers of old and new distributions alike. The
+# linker comes as Python packages into a virtual environment of ours.
+GLIBC         := 2.17
+DIST_TARGET   := $(shell uname -m)-unknown-linux-gnu
+DIST_OUT      := $(CURDIR)/target/$(DIST_TARGET)/release
+ZIG           := $(CURDIR)/target/zig-venv
+ZIG_PACKAGES  := cargo-zigbuild==0.22.3 ziglang==0.15.2
+
+# --- build ------------------------------------------------------------------------------------
+
+.PHONY: build native java
+build: native java ## the library, the program and the two drop-in jars
+
+native: ## the library and the program only
+	$(CARGO) build --release --locked
+
+java: native
+	$(MAVEN) --quiet -f java/pom.xml -pl $(JAVA) -DskipTests -Dnative.library=$(LIBRARY) package
+	tools/check-jars --library $(LIBRARY) $(JARS)
+
+# --- show -------------------------------------------------------------------------------------
+
+.PHONY: demo bench
+demo: build ## the main job with real Flink processes; FLINK=1.20.5 for that release
+	$(PYTHON) demo/demo.py --flink $(FLINK)
+
+bench: build ## measures; prints a table, leaves JSON
+	benches/run
+
+# --- test -------------------------------------------------------------------------------------
+
+.PHONY: test test-rust test-java test-java25 test-shim test-flink
+test: verify test-rust test-java test-java25 test-shim test-flink ## everything
+
+test-rust: ## the core, server, client and command line
+	$(CARGO) test --locked
+
+test-java: build ## plain Java over JNI
+	$(MAVEN) -f java/pom.xml -pl leaderserver -Dnative.library=$(LIBRARY) test
+
+test-java25: build ## the Java tests again on JDK 25 (JAVA25_HOME)
+ifeq ($(JAVA25_HOME),)
+	@echo "skipped: the Java tests on JDK 25, for there is none (set JAVA25_HOME)"
+else
+	$(MAVEN) -f java/pom.xml -pl leaderserver -Dnative.library=$(LIBRARY) \
+	    -Djvm=$(JAVA25_HOME)/bin/java test
+	$(call test_shim,2.3.0,-Djvm=$(JAVA25_HOME)/bin/java)
+endif
+
+# The same two jars on every release; $(1) is the release, $(2) is for Maven.
+line      = $(if $(filter 1.%,$(1)),1.20,2)
+test_shim = $(MAVEN) -f java/leaderserver-flink-tests/pom.xml -Dflink.version=$(1) \
+    $(if $(filter 1.%,$(1)),-Pflink-1.20) -Dshim.jar=$(call jar,$(call line,$(1))) $(2) test
+
+test-shim: build $(SHIM_VERSIONS:%=.test-shim-%) ## the drop-in jars on each of SHIM_VERSIONS
+
+.PHONY: $(SHIM_VERSIONS:%=.test-shim-%)
+$(SHIM_VERSIONS:%=.test-shim-%): .test-shim-%: build
+	$(call test_shim,$*)
+
+test-flink: build ## clusters of real processes on each of FLINK_VERSIONS
+	tests/flink/run $(FLINK_VERSIONS)
+
+# --- verify -----------------------------------------------------------------------------------
+
+# Tests that hold the shape of the source: the layers, the generated header.
+SHAPE := $(patsubst tests/%.rs,--test %,$(wildcard tests/layers.rs tests/header.rs))
+
+.PHONY: verify fix
+verify: native ## format, lints, layers, header, symbols, licences; writes nothing
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(if $(SHAPE),$(CARGO) test --locked $(SHAPE))
+	tools/check-symbols $(LIBRARY)
+	$(PYTHON) tools/licences.py check
+
+fix: ## what `make verify` complains of and a tool can mend
+	$(CARGO) fmt
+	$(CARGO) clippy --all-targets --fix --allow-dirty --allow-staged
+	$(if $(wildcard tests/header.rs),LS_WRITE_HEADER=1 $(CARGO) test --test header)
+
+# --- dist -------------------------------------------------------------------------------------
+
+.PHONY: dist
+dist: $(ZIG)/.ready ## jars, library, header, .pc file and program in dist/, for glibc 2.17
+	PATH="$(ZIG)/bin:$$PATH" $(CARGO) zigbuild --release --locked --target $(DIST_TARGET).$(GLIBC)
+	tools/check-symbols --glibc $(GLIBC) $(DIST_OUT)/libleaderserver.so $(DIST_OUT)/leaderserver
+	$(MAVEN) --quiet -f java/pom.xml -pl $(JAVA) -DskipTests \
+	    -Dnative.library=$(DIST_OUT)/libleaderserver.so package
+	rm -rf dist target/dist
+	mkdir -p dist target/dist/META-INF
+	$(PYTHON) tools/licences.py notices > target/dist/META-INF/THIRD-PARTY-LICENSES.txt
+	cp $(JARS) $(DIST_OUT)/libleaderserver.so $(DIST_OUT)/leaderserver LICENSE NOTICE \
+	    target/dist/META-INF/THIRD-PARTY-LICENSES.txt dist/
+	for jar in $(notdir $(JARS)); do \
+	    jar --update --file dist/$$jar --date 2026-01-01T00:00:00Z -C target/dist META-INF; \
+	done
+	if [ -f include/leaderserver.h ]; then \
+	    cp include/leaderserver.h dist/; \
+	    sed 's/@VERSION@/$(VERSION)/' tools/leaderserver.pc.in > dist/leaderserver.pc; \
+	fi
+	tools/check-jars --notices --library dist/libleaderserver.so $(addprefix dist/,$(notdir $(JARS)))
+	ls -l dist
+
+$(ZIG)/.ready: Makefile
+	rm -rf $(ZIG)
+	$(PYTHON) -m venv $(ZIG)
+	$(ZIG)/bin/pip install --quiet --disable-pip-version-check $(ZIG_PACKAGES)
+	touch $@
+
+# --- the rest ---------------------------------------------------------------------------------
+
+.PHONY: clean help
+clean: ## removes what was built (Flink, in .cache, stays)
+	$(CARGO) clean
+	rm -rf dist java/*/target
+
+help: ## this
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22

@@ -1,0 +1,37 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+ * in compliance with the License. You may obtain a copy of the License at
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software distributed under the License
+ * is distributed on an "AS IS" BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express
+ * or implied. See the License for the specific language governing permissions and limitations under
+ * the License.
+ */
+
+package io.leaderserver.flink;
+
+import io.leaderserver.LeaderClient;
+import org.apache.flink.runtime.highavailability.ClientHighAvailabilityServices;
+import org.apache.flink.runtime.leaderretrieval.LeaderRetrievalService;
+
+/** What a client of a cluster needs: the address of its REST endpoint. */
+final class LeaderServerClientHaServices implements ClientHighAvailabilityServices {
+
+    private final LeaderClient client;
+
+    LeaderServerClientHaServices(LeaderClient client) {
+        this.client = client;
+    }
+
+    @Override
+    public LeaderRetrievalService getClusterRestEndpointLeaderRetriever() {
+        return new NativeLeaderRetrievalService(client, ComponentIds.REST_ENDPOINT);
+    }
+
+    @Override
+    public void close() {
+        client.close();
+    }
+}

@@ -1,0 +1,264 @@
+//! Arguments, with the checks that need nothing but their text.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use leaderserver::core::config::{DEFAULT_PORT, Endpoint, split_host_port};
+use leaderserver::core::error::Error;
+use leaderserver::core::ids::Name;
+
+const EXAMPLES: &str = "\
+Examples:
+  leaderserver serve --listen 0.0.0.0:6130
+  leaderserver status --endpoint leader://host:6130
+  leaderserver watch dispatcher --namespace /default --json
+
+`leaderserver COMMAND --help` says more.";
+
+const SERVE_EXAMPLES: &str = "\
+Prints `listening on HOST:PORT` once it serves. SIGINT and SIGTERM stop it in good order, a second
+one at once. The state is in memory: after a start it grants leadership only when the clients of an
+earlier server are sure to have given theirs up (--max-session-timeout; skipped with --cold).
+
+Examples:
+  leaderserver serve
+  leaderserver serve --listen 127.0.0.1:0 --cold
+  leaderserver serve --listen [::]:6130 --namespace /default --max-connections 20000
+  leaderserver serve --tls-cert cert.pem --tls-key key.pem --tls-ca ca.pem";
+
+const STATUS_EXAMPLES: &str = "\
+Works against any LeaderServer, the one inside a JobManager included.
+
+Examples:
+  leaderserver status
+  leaderserver status --endpoint leader://host:6130 --namespace /default
+  leaderserver status --endpoint jobmanager://host:6130 --json
+  LEADERSERVER_ENDPOINT=leader://host:6130 leaderserver status";
+
+const WATCH_EXAMPLES: &str = "\
+Shows the present leader of each component, then every change, until interrupted. Without a
+COMPONENT it follows all that `status` shows, and looks there for new ones every second. When the
+name service can't be reached for 10 s, `no leader` is shown until it can.
+
+Examples:
+  leaderserver watch dispatcher resourcemanager --namespace /default
+  leaderserver watch --endpoint leader://host:6130 --json";
+
+/// A name service for leadership.
+#[derive(Parser)]
+#[command(name = "leaderserver", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// Logs more; twice: everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Logs warnings and errors only; twice: errors only
+    #[arg(short, long, global = true, action = clap::ArgAction::Count,
+          conflicts_with = "verbose")]
+    pub quiet: u8,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Runs a LeaderServer
+    Serve(ServeArgs),
+    /// Shows who leads, who stands in line, and which sessions there are
+    Status(StatusArgs),
+    /// Shows the leader of components, and every change
+    Watch(WatchArgs),
+}
+
+#[derive(Args)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub struct ServeArgs {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "HOST:PORT", default_value_t = default_listen(), value_parser = listen)]
+    pub listen: String,
+
+    /// The longest session time-out that clients may ask for (500ms, 10s, 2m)
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = duration)]
+    pub max_session_timeout: Duration,
+
+    /// Grants at once: you say that no earlier server has living clients
+    #[arg(long)]
+    pub cold: bool,
+
+    /// Serves this namespace only
+    #[arg(long, value_name = "NS", value_parser = namespace)]
+    pub namespace: Option<Name>,
+
+    /// The most connections at a time [default: 50000, or what `ulimit -n` allows]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: Option<u32>,
+
+    #[command(flatten)]
+    pub tls: TlsArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = STATUS_EXAMPLES)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+
+    /// Prints one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = WATCH_EXAMPLES)]
+pub struct WatchArgs {
+    /// Which components; all that there are if none is named
+    #[arg(value_name = "COMPONENT", value_parser = component)]
+    pub components: Vec<Name>,
+
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+
+    /// Prints one JSON object for each change, on a line of its own
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which name service, and how it is reached.
+#[derive(Args)]
+pub struct ConnectArgs {
+    /// The name service: leader://host:port or jobmanager://host:port
+    #[arg(long, value_name = "ENDPOINT", env = "LEADERSERVER_ENDPOINT", value_parser = endpoint,
+          default_value_t = default_endpoint())]
+    pub endpoint: Endpoint,
+
+    /// The namespace (in Flink: high-availability.cluster-id) [default: all there are]
+    #[arg(long, value_name = "NS", value_parser = namespace)]
+    pub namespace: Option<Name>,
+
+    /// How long to wait for an answer (500ms, 10s, 2m)
+    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = positive_duration)]
+    pub timeout: Duration,
+
+    #[command(flatten)]
+    pub tls: TlsArgs,
+}
+
+/// Both ends of TLS show a certificate and trust those of one authority.
+#[derive(Args)]
+pub struct TlsArgs {
+    /// The certificate chain to show, for TLS
+    #[arg(long, value_name = "PEM", requires_all = ["tls_key", "tls_ca"])]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Its private key
+    #[arg(long, value_name = "PEM", requires_all = ["tls_cert", "tls_ca"])]
+    pub tls_key: Option<PathBuf>,
+
+    /// The certificates to trust at the other end
+    #[arg(long, value_name = "PEM", requires_all = ["tls_cert", "tls_key"])]
+    pub tls_ca: Option<PathBuf>,
+}
+
+fn default_listen() -> String {
+    format!("0.0.0.0:{DEFAULT_PORT}")
+}
+
+fn default_endpoint() -> Endpoint {
+    Endpoint::LeaderServer { host: "localhost".to_owned(), port: DEFAULT_PORT }
+}
+
+fn listen(text: &str) -> Result<String, String> {
+    match split_host_port(text) {
+        Some((_, Some(_))) => Ok(text.to_owned()),
+        _ => Err("give HOST:PORT, as in 0.0.0.0:6130 or [::]:6130".to_owned()),
+    }
+}
+
+fn endpoint(text: &str) -> Result<Endpoint, String> {
+    match Endpoint::parse(text) {
+        Ok(endpoint @ Endpoint::LeaderServer { .. }) => Ok(endpoint),
+        Ok(Endpoint::Embedded(_)) => Err("that one lives inside another process: give \
+             leader://host:port or jobmanager://host:port"
+            .to_owned()),
+        Err(error) if text.starts_with("leader://") || text.starts_with("jobmanager://") => {
+            Err(remedy(error))
+        }
+        Err(_) => Err("give leader://host:port or jobmanager://host:port".to_owned()),
+    }
+}
+
+fn namespace(text: &str) -> Result<Name, String> {
+    Name::new("namespace", text).map_err(remedy)
+}
+
+fn component(text: &str) -> Result<Name, String> {
+    Name::new("component", text).map_err(remedy)
+}
+
+/// What to do instead: option and value are named by the parser.
+fn remedy(error: Error) -> String {
+    match error {
+        Error::InvalidArgument { remedy, .. } => remedy,
+        error => error.to_string(),
+    }
+}
+
+/// Reads `500ms`, `10s`, `2m` or `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_secs(365 * 24 * 3600);
+    let advice = || "give a whole number and a unit, as in 500ms, 10s, 2m or 1h".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| advice())?;
+    let millis = match unit.trim_start() {
+        "ms" => 1,
+        "s" => 1000,
+        "m" | "min" => 60 * 1000,
+        "h" => 3600 * 1000,
+        _ => return Err(advice()),
+    };
+    let duration = number.checked_mul(millis).map(Duration::from_millis);
+    duration.filter(|duration| *duration <= MOST).ok_or_else(|| "give at most a year".to_owned())
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("give more than 0".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("10 s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
+        for bad in ["", "10", "s", "-1s", "1.5s", "10 weeks", "99999999999999999999s", "9999h9"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+        assert!(duration("8761h").unwrap_err().contains("year"));
+    }
+
+    #[test]
+    fn endpoints_are_those_that_can_be_reached_from_outside() {
+        assert!(endpoint("leader://host:1").is_ok());
+        assert!(endpoint("jobmanager://host").is_ok());
+        for bad in ["embedded:", "embedded:a", "host:1", "leader://", "leader://h:0", "http://h"] {
+            assert!(endpoint(bad).is_err_and(|text| text.contains("give")), "{bad}");
+        }
+    }
+}

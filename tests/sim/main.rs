@@ -1,0 +1,27 @@
+//! The simulation: the pure machines of `core` in a virtual world.
+//!
+//! One server, several processes, a network, clocks that run apart, and users who take their
+//! callbacks late: all of it in one thread, on virtual time, from one seed. The same seed gives the
+//! same history. What the promises of the design say is checked after every step, so a test says
+//! only what happens, and what it means beyond that.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`world`] | the queue of events, and what a test calls |
+//! | [`net`], [`server`], [`process`], [`users`] | what the shells do around the machines |
+//! | [`check`] | one invariant a file |
+//! | [`walk`] | the random walk: `SEEDS=n` for more of it, `SEED=n` for one, with its trace |
+//! | [`promises`], [`rules`], [`lessons`], [`components`] | named schedules |
+//! | [`bites`] | what the checks catch when the machines are fed a broken rule |
+//!
+//! A seed that fails is run again with its trace, which is what the test prints.
+
+mod check;
+mod clock;
+mod net;
+mod process;
+mod server;
+mod trace;
+mod users;
+mod walk;
+mod world;
