@@ -13,6 +13,7 @@ pub mod client;
 pub mod clock;
 pub mod core;
 pub mod ffi;
+pub mod net;
 pub mod runtime;
 pub mod server;
 pub mod tls;

@@ -307,8 +307,10 @@ impl ClientTask {
     }
 
     fn whom(&self) -> String {
-        let namespace = self.namespace.as_ref().map_or("", Name::as_str);
-        format!("{} at {}", namespace, self.endpoint())
+        match &self.namespace {
+            Some(namespace) => format!("{namespace} at {}", self.endpoint()),
+            None => self.endpoint(),
+        }
     }
 
     fn state(&self) -> ClientState {

@@ -339,8 +339,9 @@ impl Contenders {
         if registration.closed {
             return "the election was closed".to_owned();
         }
+        // Also where leadership has come back meanwhile: why the last one ended.
         match self.candidates.get(&registration.election) {
-            Some(candidate) if candidate.grant.is_none() => candidate.reason.clone(),
+            Some(candidate) if !candidate.reason.is_empty() => candidate.reason.clone(),
             _ => "leadership was lost and regained meanwhile".to_owned(),
         }
     }

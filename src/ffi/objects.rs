@@ -35,8 +35,9 @@ impl Object for LeaderServer {
     const KIND: Kind = Kind::Server;
     const NAME: &'static str = "server";
 
+    /// Without waiting: what is broken may never say that it has stopped.
     fn abandon(&self) {
-        self.stop();
+        self.stop_in_background();
     }
 }
 

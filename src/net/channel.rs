@@ -292,12 +292,10 @@ impl Channel {
     /// Reads once. Answers how much came over the network: nothing at the end. With TLS, that may
     /// be more or less than what `take` gets.
     fn receive(&self, mut take: impl FnMut(&[u8])) -> Result<usize, Received> {
+        if !self.is_tls {
+            return self.receive_raw(take);
+        }
         BUFFER.with_borrow_mut(|scratch| {
-            if !self.is_tls {
-                let size = socket::read(&self.socket, scratch)?;
-                take(&scratch[..size]);
-                return Ok(size);
-            }
             let mut state = self.state.lock();
             let tls = state.tls.as_mut().expect("a connection with TLS keeps it");
             let size = tls.receive(&self.socket, scratch, &mut take);
@@ -306,6 +304,14 @@ impl Channel {
                 self.write_failed(&mut state, error);
             }
             size
+        })
+    }
+
+    fn receive_raw(&self, mut take: impl FnMut(&[u8])) -> Result<usize, Received> {
+        BUFFER.with_borrow_mut(|scratch| {
+            let size = socket::read(&self.socket, scratch)?;
+            take(&scratch[..size]);
+            Ok(size)
         })
     }
 
@@ -358,26 +364,29 @@ impl Channel {
                 if self.flush(&mut state).is_err() || state.write_error.is_some() {
                     return;
                 }
-                if !state.has_unsent() {
+                if state.is_all_sent() {
                     sending = false;
                     socket::finish_sending(&self.socket);
                 }
             }
-            let over = if sending { self.discard(|| self.receive(|_| {})) } else {
-                self.discard(|| self.receive_raw())
-            };
+            // A handshake that is not over goes on: what is to be sent comes after it.
+            if self.discard(sending) {
+                return;
+            }
+            let writing = sending && self.state.lock().has_unsent();
             let interest =
-                if sending { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-            if over || ready(&self.socket, Some(interest)).await.is_err() {
+                if writing { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            if ready(&self.socket, Some(interest)).await.is_err() {
                 return;
             }
         }
     }
 
     /// Throws away what came. Answers whether the connection is over.
-    fn discard(&self, mut receive: impl FnMut() -> Result<usize, Received>) -> bool {
+    fn discard(&self, sending: bool) -> bool {
         for _ in 0..READS_PER_TURN {
-            match receive() {
+            let received = if sending { self.receive(|_| {}) } else { self.receive_raw(|_| {}) };
+            match received {
                 Ok(0) => return true,
                 Ok(_) => {}
                 Err(Received::Io(error)) if is_transient(&error) => return false,
@@ -389,10 +398,15 @@ impl Channel {
 }
 
 impl State {
+    /// Whether something waits for the socket.
     fn has_unsent(&self) -> bool {
         let waits = self.tls.as_ref().is_some_and(|tls| tls.wants_write());
         let handshaking = self.tls.as_ref().is_some_and(|tls| tls.is_handshaking());
         waits || (!self.outbox.is_empty() && !handshaking)
+    }
+
+    fn is_all_sent(&self) -> bool {
+        self.outbox.is_empty() && !self.tls.as_ref().is_some_and(|tls| tls.wants_write())
     }
 
     fn clear(&mut self) {

@@ -1,214 +1,176 @@
-//! LeaderServer: the name service over TCP, TLS, and within the process.
+//! LeaderServer: the name service over TCP and within the process.
 //!
-//! One task ([`owner`]) owns the [`crate::core::name_service::NameService`] machine; each connection
-//! has one task ([`connection`]) that reads frames into the owner's inbox and writes what waits in
-//! its outbox.
+//! One task, the [`owner`], owns the machine of [`crate::core::name_service`]; connections send it
+//! what they read, and it writes to them directly.
 
 mod connection;
-mod outbox;
+mod listener;
+mod local;
 mod owner;
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc as sync_mpsc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
 
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio_rustls::TlsAcceptor;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::clock;
 use crate::core::config::ServerConfig;
 use crate::core::error::Error;
 use crate::core::ids::{ConnectionId, Epoch};
 use crate::core::name_service::NameService;
-use crate::core::wire::message::{ClientMessage, ServerMessage};
 use crate::core::wire::status::Status;
 use crate::runtime;
 use crate::tls::TlsConfig;
 
+use connection::Acceptance;
 use owner::{Input, Owner};
 
-/// How many connections may wait to be accepted.
-const BACKLOG: u32 = 4096;
+pub use local::{LocalConnection, LocalSender};
 
-/// Messages that wait for the owner; then connections are not read.
-const INBOX: usize = 4096;
-
-/// How long a stop may take before it is not waited for any more.
-const STOP: Duration = Duration::from_secs(10);
-
-/// A LeaderServer in this process. Clones are the same server; it stops with the last of them.
+/// A name service. Clones are the same server; the last one's drop stops it.
+///
+/// All methods may be called from any thread. Those that wait do not do so on a thread of the
+/// library's runtime, where waiting would be for ever.
 #[derive(Clone)]
 pub struct LeaderServer {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    address: Option<SocketAddr>,
-    local: UnboundedSender<Input>,
-    connections: Arc<AtomicU64>,
-    stopped: AtomicBool,
+    inbox: UnboundedSender<Input>,
+    shared: Arc<Shared>,
+    local_addr: Option<SocketAddr>,
 }
 
-/// A connection within the process.
-pub struct LocalConnection {
-    /// Towards the server. Dropping it ends the connection.
-    pub to_server: LocalSender,
-    /// From the server; its end is the end of the connection.
-    pub from_server: UnboundedReceiver<ServerMessage>,
+/// What the handles, the owner and its connections share.
+struct Shared {
+    next_connection: AtomicU64,
+    stopped: Mutex<bool>,
+    has_stopped: Condvar,
 }
 
-/// The sending half of a [`LocalConnection`].
-pub struct LocalSender {
-    conn: ConnectionId,
-    inputs: UnboundedSender<Input>,
+impl Shared {
+    fn new_connection(&self) -> ConnectionId {
+        ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 impl LeaderServer {
-    /// Binds, where the configuration says so, and starts. Not to be called on the runtime: names
-    /// are resolved in the calling thread.
+    /// Starts a server: binds, if `config.listen` says so, and serves. With `tls`, connections over
+    /// the network must have certificates at both ends. Looks up a host name, which may take a
+    /// while.
     ///
     /// # Errors
-    /// [`Error::AddressInUse`] naming host and port; [`Error::Tls`]; [`Error::InvalidArgument`] for
-    /// a host that can't be resolved.
+    /// [`Error::AddressInUse`] naming host and port, also where the host is not one of this machine
+    /// or the port is reserved; [`Error::Tls`] for keys that can't be used.
     pub fn start(config: ServerConfig, tls: Option<TlsConfig>) -> Result<LeaderServer, Error> {
-        let tls = tls.map(|tls| tls.server_config()).transpose()?.map(TlsAcceptor::from);
-        let _entered = runtime::handle().enter();
-        let listener = config.listen.as_ref().map(|(host, port)| bind(host, *port)).transpose()?;
-        let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let machine = NameService::new(
-            &config,
-            runtime::random_seed(),
-            Epoch(clock::wall_micros()),
-            clock::now(),
-        );
-        let (local, local_inbox) = mpsc::unbounded_channel();
-        let (remote, remote_inbox) = mpsc::channel(INBOX);
-        let connections = Arc::new(AtomicU64::new(0));
-        let owner = Owner::new(machine, config.max_unread);
-        let acceptor = listener.map(|listener| {
-            let limits = connection::Limits {
-                connections: config.max_connections,
-                unread: config.max_unread,
-            };
-            connection::Acceptor::new(listener, tls, remote.clone(), Arc::clone(&connections), limits)
+        let tls = tls.map(|tls| tls.server_config()).transpose()?;
+        let listener = match &config.listen {
+            Some((host, port)) => Some(listener::bind(host, *port)?),
+            None => None,
+        };
+        let local_addr = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let (inbox, inputs) = unbounded_channel();
+        let shared = Arc::new(Shared {
+            next_connection: AtomicU64::new(1),
+            stopped: Mutex::new(false),
+            has_stopped: Condvar::new(),
         });
-        runtime::handle().spawn(owner.run(local_inbox, remote_inbox, acceptor));
-        let stopped = AtomicBool::new(false);
-        Ok(LeaderServer { inner: Arc::new(Inner { address, local, connections, stopped }) })
+        // R13: above every epoch of an earlier server, as far as its clock was right.
+        let first_epoch = Epoch(clock::wall_micros());
+        let seed = runtime::random_seed();
+        let machine = NameService::new(&config, seed, first_epoch, clock::now());
+        let mut owner = Owner::new(machine, inputs, Arc::clone(&shared));
+        if let Some(listener) = listener {
+            let acceptance = Acceptance {
+                inbox: inbox.clone(),
+                shared: Arc::clone(&shared),
+                tls,
+                max_connections: config.max_connections,
+                max_unread: config.max_unread,
+            };
+            owner.listen(listener, acceptance);
+        }
+        runtime::handle().spawn(owner.run());
+        Ok(LeaderServer { inner: Arc::new(Inner { inbox, shared, local_addr }) })
     }
 
-    /// The address that was bound; none without a listener.
+    /// Where it listens; none if it doesn't.
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.inner.address
+        self.inner.local_addr
     }
 
-    /// The port that was bound; none without a listener.
+    /// The port on which it listens; none if it doesn't.
     pub fn local_port(&self) -> Option<u16> {
-        self.inner.address.map(|address| address.port())
+        self.inner.local_addr.map(|address| address.port())
     }
 
-    /// Opens a connection within the process.
+    /// A connection within the process: no network, no time-outs.
     ///
     /// # Errors
-    /// [`Error::Closed`] once it was stopped.
+    /// [`Error::Closed`] once the server stops.
     pub fn connect_local(&self) -> Result<LocalConnection, Error> {
-        let conn = ConnectionId(self.inner.connections.fetch_add(1, Ordering::Relaxed));
-        let (to_client, from_server) = mpsc::unbounded_channel();
-        let inputs = self.inner.local.clone();
-        inputs
-            .send(Input::LocalConnected(conn, to_client))
-            .map_err(|_| Error::Closed("the server"))?;
-        Ok(LocalConnection { to_server: LocalSender { conn, inputs }, from_server })
+        local::connect(&self.inner.inbox, self.inner.shared.new_connection())
     }
 
-    /// What the server says of itself.
+    /// The present status, of all namespaces. Waits for the owner's turn; not for a thread of the
+    /// runtime.
     ///
     /// # Errors
-    /// [`Error::Closed`] once it was stopped.
+    /// [`Error::Closed`] once the server stops.
     pub fn status(&self) -> Result<Status, Error> {
-        let (reply, answer) = sync_mpsc::sync_channel(1);
-        let closed = |_| Error::Closed("the server");
-        self.inner.local.send(Input::Status(reply)).map_err(|_| Error::Closed("the server"))?;
-        answer.recv_timeout(STOP).map(|status| *status).map_err(closed)
+        let (reply, answer) = sync_channel(1);
+        let asked = self.inner.inbox.send(Input::Status(reply));
+        let answered = asked.ok().filter(|()| !runtime::is_worker()).and_then(|()| answer.recv().ok());
+        answered.map(|status| *status).ok_or(Error::Closed("the server"))
     }
 
-    /// Ends granting, then the listener, then the connections; returns when the port is free.
-    /// Idempotent. Not to be called on the runtime.
+    /// Stops: grants nothing any more, then closes the listener, then the connections, giving each
+    /// a second to take what was sent. Waits until that is done and the port is free, except on a
+    /// thread of the library's runtime. Idempotent.
     pub fn stop(&self) {
-        if let Some(ended) = self.inner.begin_stop() {
-            // A stop that hangs is a bug, but no reason to hang whoever closes us.
-            let _ = ended.recv_timeout(STOP);
+        self.inner.request_stop();
+        if runtime::is_worker() {
+            return;
+        }
+        let mut stopped = self.inner.shared.stopped.lock();
+        while !*stopped {
+            self.inner.shared.has_stopped.wait(&mut stopped);
         }
     }
 
-    /// As [`LeaderServer::stop`], without waiting.
+    /// As [`LeaderServer::stop`], without waiting for it.
     pub fn stop_in_background(&self) {
-        self.inner.begin_stop();
+        self.inner.request_stop();
     }
 
-    /// Whether it was stopped.
+    /// Whether it has stopped.
     pub fn is_stopped(&self) -> bool {
-        self.inner.stopped.load(Ordering::Acquire)
+        *self.inner.shared.stopped.lock()
+    }
+}
+
+impl std::fmt::Debug for LeaderServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.inner.local_addr {
+            Some(address) => write!(f, "LeaderServer({address})"),
+            None => f.write_str("LeaderServer(in process)"),
+        }
     }
 }
 
 impl Inner {
-    fn begin_stop(&self) -> Option<sync_mpsc::Receiver<()>> {
-        self.stopped.store(true, Ordering::Release);
-        let (reply, ended) = sync_mpsc::sync_channel(1);
-        self.local.send(Input::Stop(reply)).ok().map(|()| ended)
+    fn request_stop(&self) {
+        // Not taken: it has stopped.
+        let _ = self.inbox.send(Input::Stop);
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.begin_stop();
+        self.request_stop();
     }
-}
-
-impl LocalSender {
-    /// Sends. False once the server has stopped.
-    pub fn send(&self, message: ClientMessage) -> bool {
-        self.inputs.send(Input::Message(self.conn, message)).is_ok()
-    }
-
-    /// Whether the server has stopped.
-    pub fn is_closed(&self) -> bool {
-        self.inputs.is_closed()
-    }
-}
-
-impl Drop for LocalSender {
-    fn drop(&mut self) {
-        let end = crate::core::name_service::ConnectionEnd::Other;
-        // A server that has stopped knows already.
-        let _ = self.inputs.send(Input::Disconnected(self.conn, end));
-    }
-}
-
-/// Binds to the first address of the host that can be bound.
-fn bind(host: &str, port: u16) -> Result<TcpListener, Error> {
-    let mut failure = Error::invalid("listen", host, "give a host name or address of this machine");
-    let Ok(addresses) = (host, port).to_socket_addrs() else { return Err(failure) };
-    for address in addresses {
-        match listen(address) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => {
-                let address = address.to_string();
-                failure = Error::AddressInUse { address, reason: error.to_string() };
-            }
-        }
-    }
-    Err(failure)
-}
-
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket =
-        if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }

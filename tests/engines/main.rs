@@ -6,6 +6,8 @@
 //! Events are awaited, never slept for. What a test is about is named by the promise (P3), rule
 //! (R12) or lesson (lesson 38) in the comment above it.
 
+#![allow(clippy::unwrap_used)]
+
 mod attach;
 mod callbacks;
 mod close;

@@ -91,7 +91,8 @@ impl Process {
         let item = Item::Contender { contender: weak, told: sender.clone(), hold };
         items.1.insert(cookie, item);
         let now = Cell::new((None, Epoch(0)));
-        Ok(Standing { contender, told, teller: sender, now })
+        let registered = Registered { items: Arc::clone(&self.items), cookie };
+        Ok(Standing { contender, told, teller: sender, now, _registered: registered })
     }
 
     /// A watch of a component.
@@ -102,7 +103,8 @@ impl Process {
         let cookie = items.0;
         let watch = Arc::new(self.client.watch(component, cookie).unwrap());
         items.1.insert(cookie, Item::Watch { watch: Arc::downgrade(&watch), told: sender });
-        Watching { watch, told, last: Cell::new(None) }
+        let registered = Registered { items: Arc::clone(&self.items), cookie };
+        Watching { watch, told, last: Cell::new(None), _registered: registered }
     }
 
     /// Fetches no events any more, as a JVM that hangs.
@@ -147,30 +149,35 @@ impl Items {
     }
 
     fn run(&self, cookie: u64) {
-        let mut items = self.by_cookie.lock();
-        let gone = match items.1.get(&cookie) {
-            Some(Item::Contender { contender, told, hold }) => match contender.upgrade() {
-                Some(contender) => {
-                    let (told, hold) = (told.clone(), *hold);
-                    drop(items);
-                    return run_callbacks(&contender, &told, hold);
+        let items = self.by_cookie.lock();
+        match items.1.get(&cookie) {
+            Some(Item::Contender { contender, told, hold }) => {
+                let Some(contender) = contender.upgrade() else { return };
+                let (told, hold) = (told.clone(), *hold);
+                drop(items);
+                run_callbacks(&contender, &told, hold);
+            }
+            Some(Item::Watch { watch, told }) => {
+                let Some(watch) = watch.upgrade() else { return };
+                if let Some(value) = watch.take() {
+                    let _ = told.send(value);
                 }
-                None => true,
-            },
-            Some(Item::Watch { watch, told }) => match watch.upgrade() {
-                Some(watch) => {
-                    if let Some(value) = watch.take() {
-                        let _ = told.send(value);
-                    }
-                    false
-                }
-                None => true,
-            },
-            None => false,
-        };
-        if gone {
-            items.1.remove(&cookie);
+            }
+            // It was dropped meanwhile.
+            None => {}
         }
+    }
+}
+
+/// Whose events are fetched; until dropped.
+struct Registered {
+    items: Arc<Items>,
+    cookie: u64,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.items.by_cookie.lock().1.remove(&self.cookie);
     }
 }
 
@@ -191,6 +198,7 @@ pub struct Standing {
     told: Receiver<Callback>,
     teller: Sender<Callback>,
     now: Cell<(Option<LeaderSessionId>, Epoch)>,
+    _registered: Registered,
 }
 
 impl Standing {
@@ -285,6 +293,7 @@ pub struct Watching {
     pub watch: Arc<Watch>,
     told: Receiver<Option<LeaderInformation>>,
     last: Cell<Option<Option<LeaderInformation>>>,
+    _registered: Registered,
 }
 
 impl Watching {

@@ -48,7 +48,7 @@ Examples:
 
 /// A name service for leadership.
 #[derive(Parser)]
-#[command(name = "leaderserver", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "leaderserver", version, after_help = EXAMPLES)]
 pub struct Cli {
     /// Logs more; twice: everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]

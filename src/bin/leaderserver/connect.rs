@@ -44,9 +44,9 @@ pub fn status(client: &LeaderClient, options: &ConnectArgs) -> Result<Status, Fa
         error => Failure::new(format!("{}: {error}", options.endpoint)),
     })?;
     // Who asks is not what was asked for.
-    let own = client.state().map_or(0, |state| state.session);
+    let own = client.config().name.as_str();
     for namespace in &mut status.namespaces {
-        namespace.sessions.retain(|session| session.session != own);
+        namespace.sessions.retain(|session| session.name != own);
     }
     Ok(status)
 }

@@ -79,7 +79,8 @@ impl Followed {
     }
 
     fn add_all_of(&mut self, status: &Status) -> Result<(), Failure> {
-        let own = status.namespaces.iter().filter(|n| n.namespace == self.namespace.as_str());
+        let namespace = self.namespace.clone();
+        let own = status.namespaces.iter().filter(|found| found.namespace == namespace.as_str());
         for component in own.flat_map(|namespace| &namespace.components) {
             self.add(&Name::new("component", &component.component)?)?;
         }

@@ -217,6 +217,11 @@ impl NameService {
             (_, ClientMessage::Status { request }) => self.answer_status(now, conn, request),
             (Role::Session(session), message) => self.session_message(now, session, message),
             (Role::Observer, ClientMessage::Goodbye) => self.finish(conn),
+            (Role::Observer, ClientMessage::Resign { request, election, .. }) => {
+                let reason = "an observer has no namespace: name the one that is meant".to_owned();
+                let (election, code) = (Some(election), Refusal::Namespace);
+                self.send(conn, ServerMessage::Failure { request, election, code, reason });
+            }
             (Role::Observer, _) => self.refuse(
                 conn,
                 Refusal::Protocol,

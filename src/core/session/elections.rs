@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{Deadlines, Output, Session};
+use crate::core::error::{Error, Refusal};
 use crate::core::ids::{Candidacy, Epoch, LeaderSessionId, Name};
 use crate::core::time::Moment;
 use crate::core::wire::message::{ClientMessage, Leading};
@@ -193,6 +194,11 @@ impl Session {
 
     /// Says on a new connection what is wanted, all of it.
     pub(super) fn say_everything(&mut self) {
+        if self.is_observer() && !(self.elections.is_empty() && self.watches.is_empty()) {
+            let reason = "the name service serves several namespaces: name one of them".to_owned();
+            let error = Error::Refused { code: Refusal::Namespace, reason };
+            self.outputs.push_back(Output::Failed { election: None, error });
+        }
         let elections: Vec<Name> = self.elections.keys().cloned().collect();
         for election in elections {
             self.say_join(&election);

@@ -1,5 +1,7 @@
 //! Connections: attempts, handshake, heartbeats, silence, outage.
 
+use std::time::Duration;
+
 use super::elections::superseded_by;
 use super::{Attempt, Identity, Link, Outage, Output, Session};
 use crate::core::error::{Error, Refusal};
@@ -225,7 +227,12 @@ impl Session {
             check_at: now,
             next_sequence: 0,
             unanswered: Default::default(),
-            heartbeat_at: attempt.hello_at + timing.heartbeat(),
+            // An observer has no session to keep.
+            heartbeat_at: match welcome.session {
+                Some(_) => attempt.hello_at + timing.heartbeat(),
+                None => Moment::NEVER,
+            },
+            welcomed_at: now,
         });
         let lease_end = if local { Moment::NEVER } else { attempt.hello_at + timing.lease() };
         let same = self.identity.is_some_and(|identity| {
@@ -355,11 +362,20 @@ impl Session {
         });
         self.log(log::Level::Debug, format!("the connection ended: {reason}"));
         self.step_down_when_over(now);
-        self.retry_at = now;
+        let brief = now.since(link.welcomed_at) < BRIEF;
+        self.brief_links = if brief { self.brief_links.saturating_add(1) } else { 0 };
+        self.retry_at = if self.brief_links > FREE_BRIEF_LINKS { now + BRIEF_PAUSE } else { now };
         if self.attempt.is_none() {
             self.retries = 0;
         }
     }
 }
 
-const MIN_PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+const MIN_PATIENCE: Duration = Duration::from_millis(500);
+
+/// A connection that ends sooner than this after its welcome is a brief one. After some of them in a
+/// row there is a pause before the next, so that two ends that disagree do not do so at full speed;
+/// short enough for a resume within the grace.
+const BRIEF: Duration = Duration::from_secs(1);
+const FREE_BRIEF_LINKS: u32 = 3;
+const BRIEF_PAUSE: Duration = Duration::from_millis(100);

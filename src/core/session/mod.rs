@@ -50,6 +50,8 @@ pub struct Session {
     attempt: Option<Attempt>,
     outage: Option<Outage>,
     retries: u32,
+    /// Connections in a row that ended right after their welcome.
+    brief_links: u32,
     retry_at: Moment,
     lease_end: Moment,
     elections: BTreeMap<Name, Candidate>,
@@ -187,6 +189,7 @@ struct Link {
     /// Sent and not answered.
     unanswered: VecDeque<(u64, Moment)>,
     heartbeat_at: Moment,
+    welcomed_at: Moment,
 }
 
 impl Link {
@@ -267,6 +270,7 @@ impl Session {
             attempt: None,
             outage: None,
             retries: 0,
+            brief_links: 0,
             retry_at: Moment::default(),
             lease_end: Moment::default(),
             elections: BTreeMap::new(),
@@ -387,6 +391,11 @@ impl Session {
         !self.elections.is_empty() || !self.watches.is_empty() || !self.requests.is_empty()
     }
 
+    /// Connected, but without a session: it may only ask.
+    fn is_observer(&self) -> bool {
+        self.link.is_some() && self.identity.is_none()
+    }
+
     fn may_connect(&self) -> bool {
         self.bound && self.attempt.is_none()
     }
@@ -411,6 +420,11 @@ impl Session {
     }
 
     fn send(&mut self, message: ClientMessage) {
+        let asks = matches!(message, ClientMessage::Status { .. } | ClientMessage::Resign { .. });
+        if self.is_observer() && !asks {
+            // It would be refused, connection and all.
+            return;
+        }
         if let Some(link) = &self.link {
             self.outputs.push_back(Output::Send { conn: link.conn, message });
         }

@@ -138,6 +138,8 @@ abstract class Target implements Runnable {
                 LOG.tryWrite(Log.ERROR, "Events of " + describe() + " could not be taken", t);
             }
         } while (signals.addAndGet(-seen) != 0);
+        // An idle thread keeps no class loader of a user's.
+        Threads.clean();
     }
 
     /** A callback threw: counted and logged, here and nowhere else. */

@@ -133,13 +133,13 @@ class CallbackTest {
         final Registration place = client.register("x", contender);
         final RecordingContender.Event granted = contender.await(GRANTED);
         assertTrue(place.hasLeadership(granted.id));
-        final AtomicBoolean inOrder = new AtomicBoolean();
+        final CompletableFuture<Boolean> inOrder = new CompletableFuture<>();
         final RecordingContender next =
                 new RecordingContender() {
                     @Override
                     void duringGrant(UUID id) {
                         // The resignation is sent after the revoke.
-                        inOrder.set(revokeReturned.get());
+                        inOrder.complete(revokeReturned.get());
                     }
                 };
         rival.register("x", next);
@@ -151,7 +151,6 @@ class CallbackTest {
         go.countDown();
         assertSame(granted.thread, contender.await(REVOKED).thread);
         next.awaitGranted();
-        rival.close();
         assertTrue(inOrder.get());
         contender.assertNothingMore();
     }
@@ -305,7 +304,8 @@ class CallbackTest {
                     }
                 };
         final Registration place = client.register("x", thrower);
-        thrower.awaitGranted();
+        Support.awaitReturned(thrower.await(GRANTED).thread);
+        // Nor does the close throw it.
         place.close();
         thrower.awaitRevoked();
         thrower.assertNothingMore();
@@ -408,6 +408,11 @@ class CallbackTest {
             assertFalse(interrupted.get());
             for (Thread each : Support.ourThreads("")) {
                 assertTrue(each.isDaemon(), each.toString());
+            }
+            final List<Thread> fetching = Support.ourThreads("events");
+            fetching.addAll(Support.ourThreads("log"));
+            assertTrue(fetching.size() >= 2);
+            for (Thread each : fetching) {
                 assertSame(ours, each.getContextClassLoader(), each.toString());
             }
         } finally {

@@ -60,7 +60,8 @@ class ElectionTest {
         final RecordingWatcher watcher = new RecordingWatcher();
 
         final Registration atFirst = first.register("dispatcher", a);
-        final UUID id = a.awaitGranted();
+        final RecordingContender.Event granted = a.await(RecordingContender.Kind.GRANTED);
+        final UUID id = granted.id;
         final Registration atSecond = second.register("dispatcher", b);
         final Watch watch = second.watch("dispatcher", watcher);
         watcher.awaitNoLeader();
@@ -71,6 +72,7 @@ class ElectionTest {
         assertEquals(Confirmation.CONFIRMED, atFirst.confirm(id, "akka://first"));
         watcher.awaitLeader(id, "akka://first");
 
+        Support.awaitReturned(granted.thread);
         atFirst.close();
         final RecordingContender.Event revoked = a.await(RecordingContender.Kind.REVOKED);
         assertEquals(Thread.currentThread(), revoked.thread);

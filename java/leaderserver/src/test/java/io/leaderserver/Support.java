@@ -13,8 +13,6 @@
 
 package io.leaderserver;
 
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.util.ArrayList;
@@ -27,7 +25,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** What the tests share. */
+/** What the tests share, also those parts that run where there is no JUnit. */
 final class Support {
 
     /** For what is due at once, on a busy machine. */
@@ -82,7 +80,7 @@ final class Support {
     }
 
     static void await(CountDownLatch latch) throws InterruptedException {
-        assertTrue(latch.await(PATIENCE_SECONDS, TimeUnit.SECONDS), "awaited in vain");
+        check(latch.await(PATIENCE_SECONDS, TimeUnit.SECONDS), "awaited in vain");
     }
 
     /** Threads of ours, of this class loader and all others. */
@@ -99,8 +97,21 @@ final class Support {
     static void awaitEnd(List<Thread> threads) throws InterruptedException {
         for (Thread thread : threads) {
             thread.join(TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
-            assertTrue(!thread.isAlive(), thread + " has not ended");
+            check(!thread.isAlive(), thread + " has not ended");
         }
+    }
+
+    /** Waits until the callbacks of contenders that ran on this thread have returned. */
+    static void awaitReturned(Thread thread) {
+        // No event says so: to the user a callback ends when it returns.
+        while (isInside(thread)) {
+            Thread.onSpinWait();
+        }
+    }
+
+    private static boolean isInside(Thread thread) {
+        return Arrays.stream(thread.getStackTrace())
+                .anyMatch(frame -> frame.getClassName().equals(ContenderTarget.class.getName()));
     }
 
     /** The places of our classes and of the tests'. */
@@ -137,12 +148,19 @@ final class Support {
         try {
             // The output ends when the process does; a hanging one is ended by the test's time-out.
             final String output = new String(child.getInputStream().readAllBytes());
-            assertTrue(child.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS), output);
-            assertTrue(child.exitValue() == expectedStatus, child.exitValue() + ": " + output);
-            assertTrue(!output.contains("in native method"), output);
+            check(child.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS), output);
+            check(child.exitValue() == expectedStatus, child.exitValue() + ": " + output);
+            check(!output.contains("in native method"), output);
+            check(!output.contains("exceeds capacity"), output);
             return output;
         } finally {
             child.destroyForcibly();
+        }
+    }
+
+    private static void check(boolean holds, String otherwise) {
+        if (!holds) {
+            throw new AssertionError(otherwise);
         }
     }
 }

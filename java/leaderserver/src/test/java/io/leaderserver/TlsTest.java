@@ -25,7 +25,9 @@ import java.security.KeyStore;
 import java.security.MessageDigest;
 import java.security.PrivateKey;
 import java.security.cert.Certificate;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.StringJoiner;
 import org.junit.jupiter.api.Test;
@@ -37,15 +39,15 @@ class TlsTest {
 
     private static final String PASSWORD = "secret-password";
 
-    private static final int GIVE_UP_MS = 2_000;
+    private static final int GIVE_UP_MS = 1_000;
 
     @TempDir Path directory;
 
     /** Both ends show a certificate that the other trusts. */
     @Test
     void bothEndsAreChecked() throws Exception {
-        for (String algorithm : new String[] {"RSA", "EC"}) {
-            final KeyStore ours = generate(algorithm);
+        for (String kind : new String[] {"RSA 2048", "RSA 4096", "EC 256", "EC 384", "Ed25519"}) {
+            final KeyStore ours = generate(kind);
             final TlsMaterial tls =
                     TlsMaterial.fromKeyStores(ours, PASSWORD.toCharArray(), ours, null);
             try (LeaderServer server = start(tls);
@@ -61,8 +63,8 @@ class TlsTest {
     /** Who shows a certificate of strangers, or none, gets no answer. */
     @Test
     void strangersAreRefused() throws Exception {
-        final KeyStore ours = generate("EC");
-        final KeyStore theirs = generate("EC");
+        final KeyStore ours = generate("EC 256");
+        final KeyStore theirs = generate("EC 256");
         final char[] password = PASSWORD.toCharArray();
         final TlsMaterial tls = TlsMaterial.fromKeyStores(ours, password, ours, null);
         final TlsMaterial stranger = TlsMaterial.fromKeyStores(theirs, password, ours, null);
@@ -80,7 +82,7 @@ class TlsTest {
     /** Flink's security.ssl.internal.cert.fingerprint: this certificate and no other. */
     @Test
     void fingerprintIsChecked() throws Exception {
-        final KeyStore ours = generate("RSA");
+        final KeyStore ours = generate("RSA 2048");
         final Certificate own = ours.getCertificate("own");
         final String right = fingerprint(own, "SHA-1");
         final String longer = fingerprint(own, "SHA-256");
@@ -96,7 +98,7 @@ class TlsTest {
     /** What can't be used is refused when it is handed over, and is never printed. */
     @Test
     void unusableMaterialIsRefused() throws Exception {
-        final KeyStore ours = generate("EC");
+        final KeyStore ours = generate("EC 256");
         final Certificate[] chain = ours.getCertificateChain("own");
         final PrivateKey key = (PrivateKey) ours.getKey("own", PASSWORD.toCharArray());
         assertTls(() -> TlsMaterial.of(key, new Certificate[0], chain, null));
@@ -124,21 +126,20 @@ class TlsTest {
         return TlsMaterial.fromKeyStores(store, PASSWORD.toCharArray(), store, fingerprint);
     }
 
-    private KeyStore generate(String algorithm) throws Exception {
+    /** A key of this algorithm and size. */
+    private KeyStore generate(String kind) throws Exception {
         final Path file = directory.resolve(Support.unique("keys") + ".p12");
-        final Process keytool =
-                new ProcessBuilder(
-                                System.getProperty("java.home") + "/bin/keytool",
-                                "-genkeypair",
-                                "-alias", "own",
-                                "-keyalg", algorithm,
-                                "-dname", "CN=flink.internal",
-                                "-validity", "10",
-                                "-storetype", "PKCS12",
-                                "-storepass", PASSWORD,
-                                "-keystore", file.toString())
-                        .redirectErrorStream(true)
-                        .start();
+        final String[] words = kind.split(" ");
+        final List<String> command = new ArrayList<>();
+        command.add(System.getProperty("java.home") + "/bin/keytool");
+        command.addAll(List.of("-genkeypair", "-alias", "own", "-dname", "CN=flink.internal"));
+        command.addAll(List.of("-keyalg", words[0], "-validity", "10"));
+        if (words.length > 1) {
+            command.addAll(List.of("-keysize", words[1]));
+        }
+        command.addAll(List.of("-storetype", "PKCS12", "-storepass", PASSWORD));
+        command.addAll(List.of("-keystore", file.toString()));
+        final Process keytool = new ProcessBuilder(command).redirectErrorStream(true).start();
         final String output = new String(keytool.getInputStream().readAllBytes());
         assertEquals(0, keytool.waitFor(), output);
         final KeyStore store = KeyStore.getInstance("PKCS12");

@@ -92,6 +92,7 @@ class WatchTest {
             place.confirm(id, "A");
             watcher.awaitLeader(id, "A");
             place.close();
+            contender.awaitRevoked();
             watcher.awaitNoLeader();
         }
         watcher.assertNothingMore();

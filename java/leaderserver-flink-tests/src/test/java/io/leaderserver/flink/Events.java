@@ -26,6 +26,9 @@ final class Events<E> {
     /** How long a test waits for what must come; what must not come is waited for much less. */
     static final Duration PATIENCE = Duration.ofSeconds(30);
 
+    /** How long a test looks out for what must not come. */
+    static final Duration A_WHILE = Duration.ofMillis(150);
+
     private final BlockingQueue<E> queue = new LinkedBlockingQueue<>();
     private final List<E> all = new CopyOnWriteArrayList<>();
     private final String what;
@@ -59,10 +62,10 @@ final class Events<E> {
         }
     }
 
-    /** Fails if an event is there or comes within the time given. */
-    void none(Duration duration) {
+    /** Fails if an event is there or comes within a while. */
+    void none() {
         try {
-            final E event = queue.poll(duration.toMillis(), TimeUnit.MILLISECONDS);
+            final E event = queue.poll(A_WHILE.toMillis(), TimeUnit.MILLISECONDS);
             if (event != null) {
                 throw new AssertionError(what + " was told " + event + "; in all: " + all);
             }

@@ -23,7 +23,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
 import org.apache.flink.api.common.JobID;
@@ -31,13 +30,10 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.UnmodifiableConfiguration;
 import org.apache.flink.runtime.highavailability.HighAvailabilityServices;
 import org.apache.flink.runtime.leaderelection.LeaderElection;
-import org.apache.flink.runtime.leaderretrieval.LeaderRetrievalService;
 import org.junit.jupiter.api.Test;
 
 /** The LeaderServer inside the JobManager: when it runs, where, and how others come to it. */
 class JobManagerServicesTest extends ServicesTestBase {
-
-    private static final Duration A_WHILE = Duration.ofMillis(300);
 
     private final Configuration configuration = configuration(NameServices.JOB_MANAGER);
 
@@ -52,22 +48,6 @@ class JobManagerServicesTest extends ServicesTestBase {
 
     private int boundPort() {
         return Integer.parseInt(configuration.toMap().get(NameServices.PORT));
-    }
-
-    private TestingListener listenTo(LeaderRetrievalService retriever) throws Exception {
-        final TestingListener listener = new TestingListener("listener");
-        retriever.start(listener);
-        closing(retriever::stop);
-        return listener;
-    }
-
-    /** Starts an election whose contender confirms as soon as it is granted. */
-    private static TestingContender lead(LeaderElection election, String address)
-            throws Exception {
-        final TestingContender contender = new TestingContender(address);
-        contender.onGrant(id -> Elections.confirm(election, id, address).join());
-        election.startLeaderElection(contender);
-        return contender;
     }
 
     @Test
@@ -148,7 +128,7 @@ class JobManagerServicesTest extends ServicesTestBase {
         final Configuration readOnly = new UnmodifiableConfiguration(configuration);
         final HighAvailabilityServices services = services(readOnly);
         final TestingListener listener = listenTo(services.getResourceManagerLeaderRetriever());
-        listener.events.none(A_WHILE);
+        listener.events.none();
 
         final LeaderElection election = services.getResourceManagerLeaderElection();
         final UUID id = lead(election, "resource manager").awaitGrant();
@@ -190,7 +170,7 @@ class JobManagerServicesTest extends ServicesTestBase {
         ofJob.close();
         master.awaitNone();
         rest.close();
-        manager.events.none(A_WHILE);
+        manager.events.none();
     }
 
     @Test
@@ -222,7 +202,7 @@ class JobManagerServicesTest extends ServicesTestBase {
         assertTrue(e.getMessage().contains(ComponentIds.DISPATCHER), e.getMessage());
         assertFalse(Elections.has(election, id));
         assertFalse(isListening(boundPort()));
-        contender.events.none(A_WHILE);
+        contender.events.none();
         assertThrows(IllegalStateException.class, services::getDispatcherLeaderElection);
         election.close();
         services.close();

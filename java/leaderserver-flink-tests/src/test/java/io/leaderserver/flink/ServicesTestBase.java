@@ -19,6 +19,8 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.highavailability.ClientHighAvailabilityServices;
 import org.apache.flink.runtime.highavailability.HighAvailabilityServices;
 import org.apache.flink.runtime.highavailability.HighAvailabilityServicesFactory;
+import org.apache.flink.runtime.leaderelection.LeaderElection;
+import org.apache.flink.runtime.leaderretrieval.LeaderRetrievalService;
 import org.junit.jupiter.api.AfterEach;
 
 /**
@@ -40,6 +42,22 @@ abstract class ServicesTestBase {
         configuration.setString("jobmanager.bind-host", "127.0.0.1");
         nameService.configure(configuration);
         return configuration;
+    }
+
+    /** Starts a retriever that is stopped after the test. */
+    TestingListener listenTo(LeaderRetrievalService retriever) throws Exception {
+        final TestingListener listener = new TestingListener("listener");
+        retriever.start(listener);
+        closing(retriever::stop);
+        return listener;
+    }
+
+    /** Starts an election whose contender confirms as soon as it is granted. */
+    static TestingContender lead(LeaderElection election, String address) throws Exception {
+        final TestingContender contender = new TestingContender(address);
+        contender.onGrant(id -> Elections.confirm(election, id, address).join());
+        election.startLeaderElection(contender);
+        return contender;
     }
 
     /** Services over this very configuration, which a JobManager writes its address into. */

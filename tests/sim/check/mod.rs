@@ -1,0 +1,102 @@
+//! What must hold, one invariant a file, and the world's own idea of what is true.
+
+pub mod callbacks;
+pub mod flapping;
+pub mod liveness;
+pub mod one_leader;
+pub mod retrieval;
+pub mod service;
+
+use std::collections::BTreeMap;
+
+use leaderserver::core::ids::{
+    ConnectionId, Incarnation, LeaderInformation, LeaderSessionId, Name, SessionId,
+};
+use leaderserver::core::name_service::ConnectionEnd;
+use leaderserver::core::time::Moment;
+use leaderserver::core::wire::message::{ClientMessage, ServerMessage};
+
+use service::SessionTruth;
+
+/// What a bystander who sees everything knows.
+#[derive(Default)]
+pub struct Truth {
+    /// Who was granted last, per namespace and election: in which life of the server, under which
+    /// epoch.
+    pub last: BTreeMap<(Name, Name), one_leader::Grant>,
+    /// In which life of the server an id was granted.
+    pub lives: BTreeMap<LeaderSessionId, u64>,
+    pub incarnations: BTreeMap<u64, Incarnation>,
+    /// The values of a component in the order in which the server told them.
+    pub values: BTreeMap<(u64, Name, Name), Vec<Option<LeaderInformation>>>,
+    /// Sessions, by life of the server.
+    pub sessions: BTreeMap<(u64, SessionId), SessionTruth>,
+    /// Which session a connection carries.
+    carried: BTreeMap<u64, (u64, SessionId)>,
+    /// Leaderships that ended at the server: life and epoch.
+    pub ended: BTreeMap<(u64, u64), String>,
+    /// How often somebody was granted.
+    pub grants: u64,
+}
+
+impl Truth {
+    pub fn server_started(&mut self, life: u64, incarnation: Incarnation) {
+        self.incarnations.insert(life, incarnation);
+    }
+
+    /// The server takes a message off a connection.
+    pub fn server_received(&mut self, link: u64, message: &ClientMessage, now: Moment) {
+        let Some(session) = self.carried.get(&link).and_then(|id| self.sessions.get_mut(id)) else {
+            return;
+        };
+        if session.link != link {
+            return;
+        }
+        match message {
+            ClientMessage::Heartbeat { .. } => session.renewed = now,
+            ClientMessage::SyncEnd => session.answered = true,
+            ClientMessage::Goodbye => session.goodbye = true,
+            _ => {}
+        }
+    }
+
+    pub fn connection_ended(&mut self, link: u64, end: ConnectionEnd, now: Moment) {
+        let Some(session) = self.carried.get(&link).and_then(|id| self.sessions.get_mut(id)) else {
+            return;
+        };
+        if session.link == link {
+            session.ended = Some((now, end));
+        }
+    }
+
+    pub fn server_sent(
+        &mut self,
+        process: usize,
+        namespace: &Name,
+        (life, link, now): (u64, u64, Moment),
+        message: &ServerMessage,
+    ) {
+        match message {
+            ServerMessage::Welcome(welcome) => {
+                let Some((id, _)) = welcome.session else { return };
+                let session = SessionTruth::new(process, link, now, welcome);
+                self.carried.insert(link, (life, id));
+                self.sessions.insert((life, id), session);
+            }
+            ServerMessage::Granted { id, .. } => {
+                self.lives.insert(*id, life);
+            }
+            ServerMessage::Value { component, leader, .. } => {
+                let key = (life, namespace.clone(), component.clone());
+                let values = self.values.entry(key).or_default();
+                if values.last() != Some(leader) {
+                    values.push(leader.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A heartbeat or, with number 0, the hello of a connection.
+pub type Beat = (ConnectionId, u64);

@@ -1,0 +1,455 @@
+//! A client's process: what the shell does around the session machine.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use leaderserver::core::contenders::{Command, Contenders, RegistrationId};
+use leaderserver::core::error::Error;
+use leaderserver::core::ids::{ConnectionId, LeaderInformation, Name};
+use leaderserver::core::name_service::Peer;
+use leaderserver::core::session::{
+    ConnectFailure, Deadlines, Output, RequestKind, Session, Settings,
+};
+use leaderserver::core::time::Moment;
+use leaderserver::core::wire::message::ServerMessage;
+use leaderserver::core::wire::status::Status;
+use rand_chacha::rand_core::RngCore;
+
+use crate::check::flapping::Watchdog;
+use crate::clock::{Clock, nanos};
+use crate::net::Route;
+use crate::users::{Contender, Watcher};
+use crate::world::{Event, World, name};
+
+/// One process with one client.
+pub struct Process {
+    pub name: Name,
+    pub namespace: Name,
+    pub route: Route,
+    pub clock: Clock,
+    pub alive: bool,
+    pub paused: bool,
+    /// Closed by its user.
+    pub closed: bool,
+    pub session: Session,
+    pub contenders: Contenders,
+    pub deadlines: Deadlines,
+    /// Those who have registered.
+    pub users: BTreeMap<RegistrationId, Contender>,
+    pub watchers: BTreeMap<u64, Watcher>,
+    pub next_watch: u64,
+    pub components: BTreeMap<Name, Watched>,
+    pub watchdog: Watchdog,
+    pub answers: Vec<(u64, Result<Box<Status>, Error>)>,
+    /// Whether its events are fetched (P9), and what waits for that.
+    pub fetching: bool,
+    pub unfetched: Vec<Event>,
+    stall_generation: u64,
+    pub stalled: bool,
+    inbox: VecDeque<Input>,
+    asks: VecDeque<Ask>,
+    links: BTreeMap<ConnectionId, u64>,
+    scheduled: bool,
+    generation: u64,
+    timer: Option<u64>,
+    postponed: Vec<Event>,
+}
+
+/// What is known of a component, for those who begin to watch it.
+#[derive(Default)]
+pub struct Watched {
+    pub value: Option<Option<LeaderInformation>>,
+    pub watches: Vec<u64>,
+}
+
+/// What its connections bring.
+#[derive(Debug)]
+pub enum Input {
+    Connected(ConnectionId, u64, Peer),
+    Failed(ConnectionId, ConnectFailure),
+    Message(ConnectionId, ServerMessage),
+    Ended(ConnectionId),
+}
+
+/// What its users ask of the task that owns the machine.
+#[derive(Debug)]
+pub enum Ask {
+    Command(Command),
+    Watch(Name),
+    Unwatch(Name),
+    Request(RequestKind, Duration),
+    Bound(bool),
+    Pulse,
+    Close,
+}
+
+/// What the session machine was told when it said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A word of the name service on a component.
+    Value,
+    /// The name service welcomed it.
+    Welcome,
+    /// It was moved to another name service.
+    Moved,
+    Other,
+}
+
+impl World {
+    /// A process with a direct way to the server.
+    pub fn process(&mut self, label: &str) -> usize {
+        self.process_by(label, "/flink", Route::Direct)
+    }
+
+    pub fn process_by(&mut self, label: &str, namespace: &str, route: Route) -> usize {
+        let clock = self.any_clock();
+        let settings = Settings {
+            namespace: (!namespace.is_empty()).then(|| name(namespace)),
+            name: name(label),
+            timing: self.setup.timing,
+            mode: self.setup.mode,
+            retrieval_timeout: self.setup.retrieval_timeout,
+        };
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        self.processes.push(Process {
+            name: name(label),
+            namespace: settings.namespace.clone().unwrap_or_else(|| name("none")),
+            route,
+            clock,
+            alive: true,
+            paused: false,
+            closed: false,
+            session: Session::new(settings, true, seed),
+            contenders: Contenders::new(self.setup.mode),
+            deadlines: Deadlines::OVER,
+            users: BTreeMap::new(),
+            watchers: BTreeMap::new(),
+            next_watch: 0,
+            components: BTreeMap::new(),
+            watchdog: Watchdog::default(),
+            answers: Vec::new(),
+            fetching: true,
+            unfetched: Vec::new(),
+            stall_generation: 0,
+            stalled: false,
+            inbox: VecDeque::new(),
+            asks: VecDeque::new(),
+            links: BTreeMap::new(),
+            scheduled: false,
+            generation: 0,
+            timer: None,
+            postponed: Vec::new(),
+        });
+        self.processes.len() - 1
+    }
+
+    // --- Life and death
+
+    /// kill -9: the kernel closes what it had open.
+    pub fn kill(&mut self, i: usize) {
+        self.say("killed", [i as u64, 0], || format!("p{i}"));
+        self.kernel_closes(i);
+        self.processes[i].alive = false;
+    }
+
+    /// The power of its host fails: nobody is told.
+    pub fn lose_host(&mut self, i: usize) {
+        self.say("host lost", [i as u64, 0], || format!("p{i}"));
+        self.links_of(i).into_iter().for_each(|link| self.lose(link));
+        self.processes[i].alive = false;
+    }
+
+    /// SIGSTOP, and SIGCONT after a while.
+    pub fn pause(&mut self, i: usize, duration: Duration) {
+        self.say("paused", [i as u64, nanos(duration)], || format!("p{i} for {duration:?}"));
+        self.processes[i].paused = true;
+        self.after(nanos(duration), Event::Wake { process: i });
+    }
+
+    pub(crate) fn wake(&mut self, i: usize) {
+        if !std::mem::take(&mut self.processes[i].paused) {
+            return;
+        }
+        self.say("wakes", [i as u64, 0], || format!("p{i}"));
+        // What asks first asks before anything of the pause is looked at.
+        self.check_leader(i);
+        let mut postponed = std::mem::take(&mut self.processes[i].postponed);
+        while !postponed.is_empty() {
+            let next = self.pick((0, postponed.len() as u64 - 1)) as usize;
+            let event = postponed.swap_remove(next);
+            let wait = self.latency();
+            self.after(wait, event);
+        }
+    }
+
+    /// Keeps an event for later where the process can't do anything now.
+    pub(crate) fn postpone(&mut self, i: usize, event: Event) -> bool {
+        let process = &mut self.processes[i];
+        if process.alive && process.paused {
+            process.postponed.push(event);
+        }
+        process.paused || !process.alive
+    }
+
+    /// The user stops fetching events, or fetches again (P9).
+    pub fn set_fetching(&mut self, i: usize, fetching: bool) {
+        self.say("fetching", [i as u64, u64::from(fetching)], || format!("p{i}: {fetching}"));
+        let timeout = nanos(self.setup.stall_timeout);
+        let process = &mut self.processes[i];
+        process.fetching = fetching;
+        process.stall_generation += 1;
+        if !fetching {
+            let generation = process.stall_generation;
+            return self.after(timeout, Event::Stall { process: i, generation });
+        }
+        let unfetched = std::mem::take(&mut process.unfetched);
+        if std::mem::take(&mut process.stalled) {
+            self.ask(i, Ask::Pulse);
+        }
+        for event in unfetched {
+            self.after(0, event);
+        }
+    }
+
+    pub(crate) fn stall_timer(&mut self, i: usize, generation: u64) {
+        if self.postpone(i, Event::Stall { process: i, generation }) {
+            return;
+        }
+        let now = self.now;
+        let process = &mut self.processes[i];
+        if process.stall_generation != generation || process.closed {
+            return;
+        }
+        process.stalled = true;
+        process.session.handle_stalled(process.clock.at(now), true);
+        self.turn(i, Cause::Other);
+    }
+
+    // --- The task
+
+    pub(crate) fn process_input(&mut self, i: usize, input: Input) {
+        self.processes[i].inbox.push_back(input);
+        self.schedule(i);
+    }
+
+    pub(crate) fn ask(&mut self, i: usize, ask: Ask) {
+        self.processes[i].asks.push_back(ask);
+        self.schedule(i);
+    }
+
+    fn schedule(&mut self, i: usize) {
+        let latency = self.latency();
+        if !std::mem::replace(&mut self.processes[i].scheduled, true) {
+            self.after(latency, Event::Run { process: i });
+        }
+    }
+
+    pub(crate) fn run_process(&mut self, i: usize) {
+        if self.postpone(i, Event::Run { process: i }) {
+            return;
+        }
+        self.processes[i].scheduled = false;
+        loop {
+            let process = &mut self.processes[i];
+            if process.closed {
+                return;
+            }
+            let cause = if let Some(input) = process.inbox.pop_front() {
+                self.link_event(i, input)
+            } else if let Some(ask) = process.asks.pop_front() {
+                self.answer_ask(i, ask)
+            } else {
+                break;
+            };
+            self.turn(i, cause);
+        }
+        self.set_timer(i);
+    }
+
+    fn link_event(&mut self, i: usize, input: Input) -> Cause {
+        self.say("told", [i as u64, 0], || format!("p{i} {input:?}"));
+        let now = self.now;
+        let process = &mut self.processes[i];
+        let moment = process.clock.at(now);
+        match input {
+            Input::Connected(conn, link, peer) => {
+                process.links.insert(conn, link);
+                process.session.handle_connected(moment, conn, peer);
+            }
+            Input::Failed(conn, failure) => {
+                process.watchdog.failed(&failure);
+                process.session.handle_connect_failed(moment, conn, &failure);
+            }
+            Input::Message(conn, message) => {
+                if process.links.contains_key(&conn) {
+                    process.watchdog.received(conn, &message);
+                }
+                let cause = match &message {
+                    ServerMessage::Value { .. } => Cause::Value,
+                    ServerMessage::Welcome(_) => Cause::Welcome,
+                    _ => Cause::Other,
+                };
+                process.session.handle_message(moment, conn, message);
+                return cause;
+            }
+            Input::Ended(conn) => {
+                process.links.remove(&conn);
+                process.session.handle_disconnected(moment, conn, "it was closed");
+            }
+        }
+        Cause::Other
+    }
+
+    fn answer_ask(&mut self, i: usize, ask: Ask) -> Cause {
+        self.say("asked", [i as u64, 0], || format!("p{i} {ask:?}"));
+        let now = self.now;
+        let process = &mut self.processes[i];
+        let moment = process.clock.at(now);
+        match ask {
+            Ask::Command(command) => process.session.handle_command(moment, command),
+            Ask::Watch(component) => process.session.handle_watch(moment, component),
+            Ask::Unwatch(component) => process.session.handle_unwatch(moment, &component),
+            Ask::Request(kind, timeout) => {
+                process.session.handle_request(moment, kind, timeout);
+            }
+            Ask::Bound(bound) => {
+                process.session.handle_endpoint_changed(moment, bound);
+                return Cause::Moved;
+            }
+            Ask::Pulse => process.session.handle_stalled(moment, false),
+            Ask::Close => {
+                process.session.handle_close(moment);
+                self.carry_out(i, Cause::Other);
+                self.processes[i].closed = true;
+                self.kernel_closes(i);
+            }
+        }
+        Cause::Other
+    }
+
+    /// What the task does after every event.
+    fn turn(&mut self, i: usize, cause: Cause) {
+        for _ in 0..100 {
+            let now = self.now;
+            let process = &mut self.processes[i];
+            if process.closed {
+                return;
+            }
+            let moment = process.clock.at(now);
+            if process.session.poll_timeout().is_some_and(|at| at <= moment) {
+                process.session.handle_timeout(moment);
+            }
+            self.carry_out(i, cause);
+            let process = &self.processes[i];
+            if process.session.poll_timeout().is_none_or(|at| at > moment) {
+                return self.set_timer(i);
+            }
+        }
+        self.fail("no spinning", &format!("the session of p{i} wants to be called again and again"));
+    }
+
+    fn carry_out(&mut self, i: usize, cause: Cause) {
+        while let Some(output) = self.processes[i].session.poll_output() {
+            self.carry_out_one(i, output, cause);
+        }
+    }
+
+    fn carry_out_one(&mut self, i: usize, output: Output, cause: Cause) {
+        let now = self.now;
+        self.trace.note(now, "does", [i as u64, 0], || format!("p{i} {output:?}"));
+        let process = &mut self.processes[i];
+        let moment = process.clock.at(now);
+        match output {
+            Output::Connect { conn } => self.connect(i, conn),
+            Output::Send { conn, message } => {
+                if let Some(&link) = process.links.get(&conn) {
+                    process.watchdog.sent(moment, conn, &message);
+                    self.send_to_server(link, message);
+                }
+            }
+            Output::Close { conn } => {
+                if let Some(link) = process.links.remove(&conn) {
+                    self.close_by_client(link);
+                }
+            }
+            Output::CheckOpen { conn } => {
+                let link = process.links.get(&conn).and_then(|link| self.net.links.get(link));
+                if link.is_some_and(|link| link.client_open) {
+                    process.watchdog.looked(moment, conn);
+                    process.session.handle_open(moment, conn, moment);
+                }
+            }
+            Output::Deadlines(deadlines) => {
+                process.deadlines = deadlines;
+                self.check_leader(i);
+            }
+            Output::Granted { election, id } => {
+                let affected = process.contenders.handle_granted(&election, id);
+                self.tell(i, &affected);
+                self.check_leader(i);
+            }
+            Output::Revoked { election, epoch, reason } => {
+                self.check_revocation(i, &election, epoch, &reason);
+                let process = &mut self.processes[i];
+                let affected = process.contenders.handle_revoked(&election, &reason);
+                self.tell(i, &affected);
+                self.check_leader(i);
+            }
+            Output::Failed { election, error } => {
+                let affected = process.contenders.handle_failed(election.as_ref(), &error);
+                self.tell(i, &affected);
+            }
+            Output::Value { component, leader } => {
+                self.check_value(i, leader.is_some(), cause);
+                self.value(i, &component, leader);
+            }
+            Output::Answer { request, result } => process.answers.push((request, result)),
+            Output::Log(..) => {}
+        }
+    }
+
+    /// What a look at the socket would show from now on.
+    pub(crate) fn broken(&mut self, i: usize, conn: ConnectionId) {
+        let now = self.now;
+        let process = &mut self.processes[i];
+        process.watchdog.broken(process.clock.at(now), conn);
+    }
+
+    // --- Its timer
+
+    fn set_timer(&mut self, i: usize) {
+        let process = &mut self.processes[i];
+        let at = process.session.poll_timeout().map(|moment| process.clock.when(moment));
+        if at == process.timer {
+            return;
+        }
+        process.timer = at;
+        process.generation += 1;
+        let generation = process.generation;
+        if let Some(at) = at {
+            let late = self.latency();
+            self.at(at + late, Event::ProcessTimer { process: i, generation });
+        }
+    }
+
+    pub(crate) fn process_timer(&mut self, i: usize, generation: u64) {
+        if self.postpone(i, Event::ProcessTimer { process: i, generation }) {
+            return;
+        }
+        let process = &mut self.processes[i];
+        if process.generation == generation && !process.closed {
+            process.timer = None;
+            // The loop looks into its inbox first.
+            self.run_process(i);
+            self.turn(i, Cause::Other);
+        }
+    }
+
+    // --- Its state
+
+    /// What its clock shows.
+    pub fn moment(&self, i: usize) -> Moment {
+        self.processes[i].clock.at(self.now)
+    }
+}
