@@ -34,7 +34,8 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn id() -> impl Strategy<Value = LeaderSessionId> {
-    (1..u64::MAX, any::<u64>()).prop_map(|(epoch, low)| LeaderSessionId { epoch: Epoch(epoch), low })
+    (1..u64::MAX, any::<u64>())
+        .prop_map(|(epoch, low)| LeaderSessionId { epoch: Epoch(epoch), low })
 }
 
 fn address() -> impl Strategy<Value = Bytes> {
@@ -53,7 +54,15 @@ fn mode() -> impl Strategy<Value = Mode> {
 fn refusal() -> impl Strategy<Value = Refusal> {
     use Refusal::*;
     proptest::sample::select(vec![
-        Version, Namespace, Token, Timing, Mode, StaleAttempt, Stopping, Limit, Protocol,
+        Version,
+        Namespace,
+        Token,
+        Timing,
+        Mode,
+        StaleAttempt,
+        Stopping,
+        Limit,
+        Protocol,
     ])
 }
 
@@ -82,8 +91,8 @@ fn hello() -> impl Strategy<Value = Hello> {
         (option::of(resume), option::of(seen), any::<u64>()),
         (option::of(addresses()), vec(leading(), 0..5)),
     )
-        .prop_map(|((min, max, namespace, name, timing), (resume, seen, epoch), (ends, leading))| {
-            Hello {
+        .prop_map(
+            |((min, max, namespace, name, timing), (resume, seen, epoch), (ends, leading))| Hello {
                 min_version: min,
                 max_version: max,
                 namespace,
@@ -94,8 +103,8 @@ fn hello() -> impl Strategy<Value = Hello> {
                 highest_epoch: Epoch(epoch),
                 addresses: ends,
                 leading,
-            }
-        })
+            },
+        )
 }
 
 fn client_message() -> impl Strategy<Value = ClientMessage> {
@@ -109,9 +118,11 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
         name().prop_map(|election| Leave { election }),
         (name(), any::<u64>())
             .prop_map(|(election, epoch)| SteppedDown { election, epoch: Epoch(epoch) }),
-        (name(), any::<u64>(), name(), address()).prop_map(|(election, epoch, component, address)| {
-            Publish { election, epoch: Epoch(epoch), component, address }
-        }),
+        (name(), any::<u64>(), name(), address()).prop_map(
+            |(election, epoch, component, address)| {
+                Publish { election, epoch: Epoch(epoch), component, address }
+            }
+        ),
         (name(), any::<u64>(), name()).prop_map(|(election, epoch, component)| Withdraw {
             election,
             epoch: Epoch(epoch),
@@ -122,8 +133,11 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
         Just(SyncEnd),
         Just(Goodbye),
         any::<u64>().prop_map(|request| Status { request }),
-        (any::<u64>(), name(), option::of(name()))
-            .prop_map(|(request, election, target)| Resign { request, election, target }),
+        (any::<u64>(), name(), option::of(name())).prop_map(|(request, election, target)| Resign {
+            request,
+            election,
+            target
+        }),
     ]
 }
 
@@ -167,10 +181,8 @@ fn server_message() -> impl Strategy<Value = ServerMessage> {
             epoch: Epoch(epoch),
             reason
         }),
-        (name(), any::<u64>(), option::of(leader)).prop_map(|(component, revision, leader)| Value {
-            component,
-            revision: Revision(revision),
-            leader
+        (name(), any::<u64>(), option::of(leader)).prop_map(|(component, revision, leader)| {
+            Value { component, revision: Revision(revision), leader }
         }),
         any::<u64>().prop_map(|request| Status { request, status: Box::new(full_status()) }),
         (any::<u64>(), option::of(name()), refusal(), text()).prop_map(
@@ -477,10 +489,7 @@ fn a_length_over_the_limit_is_refused_before_anything_is_buffered() {
         reader.buffer().put_u32(limit as u32 + 1);
         let capacity = reader.buffer().capacity();
         let refused = reader.next_frame();
-        assert_eq!(
-            refused,
-            Err(Error::TooLarge { what: "a frame", size: limit + 1, limit }),
-        );
+        assert_eq!(refused, Err(Error::TooLarge { what: "a frame", size: limit + 1, limit }),);
         assert_eq!(reader.buffer().capacity(), capacity);
     }
 }

@@ -105,7 +105,9 @@ impl Crowd {
         };
         let mut words = vec![ClientMessage::Hello(Box::new(hello))];
         if self.duty == Duty::Watch {
-            words.push(ClientMessage::Watch { component: Name::new("component", COMPONENT).unwrap() });
+            words.push(ClientMessage::Watch {
+                component: Name::new("component", COMPONENT).unwrap(),
+            });
         }
         words.push(ClientMessage::SyncEnd);
         let frames: Vec<_> = words.iter().map(|word| encode_client(word).unwrap()).collect();

@@ -36,8 +36,11 @@ fn sizes(report: &mut Report) {
             name.starts_with(&start) && name.ends_with(".jar") && !name.contains("-sources")
         })
     };
-    let found = [("library", library, 3.0), ("jar for Flink 1.20", jars("1.20"), 4.0),
-        ("jar for Flink 2", jars("2"), 4.0)];
+    let found = [
+        ("library", library, 3.0),
+        ("jar for Flink 1.20", jars("1.20"), 4.0),
+        ("jar for Flink 2", jars("2"), 4.0),
+    ];
     for (what, path, aim) in found {
         match path.and_then(|path| Some((std::fs::metadata(&path).ok()?.len(), path))) {
             Some((bytes, path)) => {

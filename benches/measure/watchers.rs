@@ -26,7 +26,11 @@ pub fn one_change_to_all(report: &mut Report, effort: Effort) {
             report.note(&format!("`ulimit -n` allows {count} watchers instead of {wanted}"));
         }
         let mut samples = changes(count, effort.rounds(20, 5));
-        report.percentiles(&format!("one change to the last of {count} watchers"), &mut samples, aim);
+        report.percentiles(
+            &format!("one change to the last of {count} watchers"),
+            &mut samples,
+            aim,
+        );
     }
 }
 

@@ -73,7 +73,8 @@ impl LeaderClient {
     /// [`Error::Tls`] for keys that can't be used.
     pub fn open(config: ClientConfig, tls: Option<TlsConfig>) -> Result<Self, Error> {
         config.timing.check()?;
-        if config.namespace.is_none() && !matches!(config.endpoint, Some(Endpoint::LeaderServer { .. }))
+        if config.namespace.is_none()
+            && !matches!(config.endpoint, Some(Endpoint::LeaderServer { .. }))
         {
             return Err(Error::invalid("namespace", "", "name the namespace"));
         }

@@ -24,7 +24,11 @@ pub(super) enum Ask {
     Command(Command),
     Watch(Name),
     Unwatch(Name),
-    Request { kind: RequestKind, timeout: Duration, reply: Reply },
+    Request {
+        kind: RequestKind,
+        timeout: Duration,
+        reply: Reply,
+    },
     /// Another name service; none: unbound.
     Engine(Option<Arc<dyn NameService>>),
     State(SyncSender<ClientState>),
@@ -222,11 +226,7 @@ impl ClientTask {
             }
             Output::Deadlines(deadlines) => registry.deadlines(deadlines),
             Output::Granted { election, id } => {
-                log::info!(
-                    "{}: leads election '{election}' under epoch {}",
-                    self.whom(),
-                    id.epoch
-                );
+                log::info!("{}: leads election '{election}' under epoch {}", self.whom(), id.epoch);
                 registry.granted(&election, id);
             }
             Output::Revoked { election, epoch, reason } => {

@@ -49,10 +49,7 @@ impl Timing {
             return Err(Error::invalid(
                 "disconnect-grace",
                 millis(self.disconnect_grace),
-                format!(
-                    "give at most half of session-timeout ({})",
-                    millis(self.session_timeout)
-                ),
+                format!("give at most half of session-timeout ({})", millis(self.session_timeout)),
             ));
         }
         Ok(())

@@ -177,11 +177,7 @@ impl Contenders {
 
     /// The name service refuses this client, or (with an election) this candidate. Answers who is
     /// to hear of it; the same error is told only once.
-    pub fn handle_failed(
-        &mut self,
-        election: Option<&Name>,
-        error: &Error,
-    ) -> Vec<RegistrationId> {
+    pub fn handle_failed(&mut self, election: Option<&Name>, error: &Error) -> Vec<RegistrationId> {
         let affected = |r: &Registration| {
             let meant = election.is_none_or(|election| *election == r.election);
             meant && !r.closed && r.last_failure.as_ref() != Some(error)

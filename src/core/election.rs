@@ -77,9 +77,8 @@ impl Election {
     /// The leader gives up `epoch` and goes to the end of the line. None if it does not lead under
     /// that very epoch.
     pub fn step_down(&mut self, session: SessionId, epoch: Epoch) -> Option<Leader> {
-        let ended = self
-            .leader
-            .take_if(|leader| leader.session == session && leader.id.epoch == epoch)?;
+        let ended =
+            self.leader.take_if(|leader| leader.session == session && leader.id.epoch == epoch)?;
         let place = self.line.iter().position(|candidate| candidate.session == session);
         let candidate = place.and_then(|place| self.line.remove(place));
         self.line.extend(candidate);

@@ -55,7 +55,9 @@ pub enum Error {
     #[error("{0} is closed")]
     Closed(&'static str),
     /// No answer in time.
-    #[error("no answer from the name service at {endpoint} within {after:?}: is it running, and can it be reached?")]
+    #[error(
+        "no answer from the name service at {endpoint} within {after:?}: is it running, and can it be reached?"
+    )]
     Unreachable {
         /// Where it was looked for.
         endpoint: String,

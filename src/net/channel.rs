@@ -249,19 +249,15 @@ impl Channel {
         reader: &mut FrameReader,
         on_frame: &mut impl FnMut(Bytes) -> Result<(), Error>,
     ) -> Result<Read, Ended> {
+        // Those that a pause has left come first: the socket may have no news any more.
+        let mut paused = self.take_frames(reader, on_frame)?;
         for _ in 0..READS_PER_TURN {
-            loop {
-                if self.unprocessed.load(Ordering::Acquire) > MAX_UNPROCESSED {
-                    return Ok(Read::Paused);
-                }
-                let frame = reader.next_frame().map_err(|error| Ended::Malformed(explain(error)))?;
-                let Some(frame) = frame else { break };
-                self.unprocessed.fetch_add(frame.len() + FRAME_OVERHEAD, Ordering::AcqRel);
-                on_frame(frame).map_err(Ended::Malformed)?;
+            if paused {
+                return Ok(Read::Paused);
             }
             match self.receive(|input| reader.buffer().extend_from_slice(input)) {
                 Ok(0) => return Err(self.judge_end()),
-                Ok(_) => {}
+                Ok(_) => paused = self.take_frames(reader, on_frame)?,
                 Err(Received::Io(error)) if is_transient(&error) => return Ok(Read::Dry),
                 Err(Received::Io(error)) if error.kind() == ErrorKind::ConnectionReset => {
                     return Err(Ended::Peer);
@@ -271,6 +267,23 @@ impl Channel {
             }
         }
         Ok(Read::More)
+    }
+
+    /// Hands out all whole frames that were read. Answers whether too much is unprocessed for that.
+    fn take_frames(
+        &self,
+        reader: &mut FrameReader,
+        on_frame: &mut impl FnMut(Bytes) -> Result<(), Error>,
+    ) -> Result<bool, Ended> {
+        loop {
+            if self.unprocessed.load(Ordering::Acquire) > MAX_UNPROCESSED {
+                return Ok(true);
+            }
+            let frame = reader.next_frame().map_err(|error| Ended::Malformed(explain(error)))?;
+            let Some(frame) = frame else { return Ok(false) };
+            self.unprocessed.fetch_add(frame.len() + FRAME_OVERHEAD, Ordering::AcqRel);
+            on_frame(frame).map_err(Ended::Malformed)?;
+        }
     }
 
     /// Nothing more can be read: by the peer's FIN, unless a write found out first that the

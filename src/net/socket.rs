@@ -42,8 +42,7 @@ pub(super) fn read(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
 /// that came before is still unread.
 pub(super) fn is_open(socket: &TcpStream) -> bool {
     const OVER: libc::c_short = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR | libc::POLLNVAL;
-    let mut look =
-        libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
+    let mut look = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
     // SAFETY: one pollfd, which outlives the call; the descriptor is open as long as `socket`.
     let found = unsafe { libc::poll(&raw mut look, 1, 0) };
     found >= 0 && look.revents & OVER == 0

@@ -69,7 +69,8 @@ pub(super) async fn accept(
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                let level = if pause < LONGEST_PAUSE { log::Level::Error } else { log::Level::Debug };
+                let level =
+                    if pause < LONGEST_PAUSE { log::Level::Error } else { log::Level::Debug };
                 log::log!(level, "can't accept connections, trying again: {error}");
                 tokio::select! {
                     _ = &mut stop => return,

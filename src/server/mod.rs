@@ -124,7 +124,8 @@ impl LeaderServer {
     pub fn status(&self) -> Result<Status, Error> {
         let (reply, answer) = sync_channel(1);
         let asked = self.inner.inbox.send(Input::Status(reply));
-        let answered = asked.ok().filter(|()| !runtime::is_worker()).and_then(|()| answer.recv().ok());
+        let answered =
+            asked.ok().filter(|()| !runtime::is_worker()).and_then(|()| answer.recv().ok());
         answered.map(|status| *status).ok_or(Error::Closed("the server"))
     }
 

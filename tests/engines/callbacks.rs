@@ -84,7 +84,9 @@ pub fn names_are_checked(engine: &dyn Engine) {
     let process = Process::start(&engine.endpoint(), "process");
     for name in ["", &"x".repeat(MAX_NAME + 1)] {
         let refused = process.try_stand(name, false).err();
-        assert!(matches!(refused, Some(Error::InvalidArgument { ref key, .. }) if key == "component"));
+        assert!(
+            matches!(refused, Some(Error::InvalidArgument { ref key, .. }) if key == "component")
+        );
         assert!(process.client.watch(name, 1).is_err());
         assert!(process.client.resign(name, None, PATIENCE).is_err());
     }

@@ -46,11 +46,7 @@ impl Process {
     }
 
     /// As [`Process::start`], with other settings.
-    pub fn start_with(
-        endpoint: &str,
-        name: &str,
-        change: impl FnOnce(&mut ClientConfig),
-    ) -> Self {
+    pub fn start_with(endpoint: &str, name: &str, change: impl FnOnce(&mut ClientConfig)) -> Self {
         let mut config = ClientConfig {
             endpoint: Some(Endpoint::parse(endpoint).unwrap()),
             namespace: Some(Name::new("namespace", "suite").unwrap()),

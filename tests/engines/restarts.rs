@@ -35,9 +35,8 @@ pub fn a_restarted_server_is_a_new_incarnation(remote: &Remote) {
 pub fn a_warm_start_waits_before_it_grants(remote: &Remote) {
     let wait = Duration::from_millis(1_500);
     let timing = Timing { session_timeout: wait / 2, disconnect_grace: wait / 4 };
-    let start = |name: &str| {
-        Process::start_with(&remote.endpoint(), name, |config| config.timing = timing)
-    };
+    let start =
+        |name: &str| Process::start_with(&remote.endpoint(), name, |config| config.timing = timing);
     let leader = start("leader");
     let standing = leader.stand("dispatcher");
     standing.lead("before");

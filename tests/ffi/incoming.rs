@@ -44,7 +44,7 @@ fn bad_options_are_named() {
         (none, material(&[key, &[1, 1], b"own"]), "tls"),
         (none, material(&[key, &[3], b"own", b"issuer"]), "tls"),
     ] {
-        let error = options::client(pairs(options), tls).err().expect("refused");
+        let error = options::client(pairs(options), tls).expect_err("refused");
         let named = matches!(&error, Error::InvalidArgument { key, .. } if key == name);
         assert!(named, "{name}: {error}");
     }

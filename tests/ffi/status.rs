@@ -34,7 +34,7 @@ fn status_numbers_never_change() {
 
 #[test]
 fn a_panic_keeps_its_text() {
-    let fails = |work: fn() -> ()| match panic::guard(|| Ok(work())) {
+    let fails = |work: fn() -> Result<(), Error>| match panic::guard(work) {
         Err(Error::Internal(text)) => text,
         other => unreachable!("{other:?}"),
     };

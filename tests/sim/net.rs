@@ -386,7 +386,11 @@ impl World {
     }
 
     pub fn is_partitioned(&self, process: usize) -> bool {
-        self.net.blocked.range((process, Direction::ToServer)..).next().is_some_and(|b| b.0 == process)
+        self.net
+            .blocked
+            .range((process, Direction::ToServer)..)
+            .next()
+            .is_some_and(|b| b.0 == process)
     }
 
     /// The connections of a process that its shell has open, in the order in which they were made.

@@ -314,6 +314,7 @@ impl World {
                 process.session.handle_request(moment, kind, timeout);
             }
             Ask::Bound(bound) => {
+                process.watchdog.moved(moment);
                 process.session.handle_endpoint_changed(moment, bound);
                 return Cause::Moved;
             }
@@ -341,12 +342,16 @@ impl World {
                 process.session.handle_timeout(moment);
             }
             self.carry_out(i, cause);
-            let process = &self.processes[i];
+            let process = &mut self.processes[i];
+            process.watchdog.settled();
             if process.session.poll_timeout().is_none_or(|at| at > moment) {
                 return self.set_timer(i);
             }
         }
-        self.fail("no spinning", &format!("the session of p{i} wants to be called again and again"));
+        self.fail(
+            "no spinning",
+            &format!("the session of p{i} wants to be called again and again"),
+        );
     }
 
     fn carry_out(&mut self, i: usize, cause: Cause) {

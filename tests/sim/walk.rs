@@ -215,7 +215,8 @@ impl Walker {
             // Registered again at once, while the old one's revoke may still be out.
             let component = self.world.processes[i].users[&id].component.to_string();
             let manners = self.manners();
-            self.world.contend_with(i, &component, manners);
+            // Another may have done so before.
+            let _ = self.world.try_contend(i, &component, manners);
         }
     }
 

@@ -58,28 +58,61 @@ impl Default for Setup {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A SYN is sent.
-    Connect { process: usize, conn: ConnectionId, tries: u32 },
+    Connect {
+        process: usize,
+        conn: ConnectionId,
+        tries: u32,
+    },
     /// Packets may have arrived.
-    Arrive { link: u64, to: Direction },
+    Arrive {
+        link: u64,
+        to: Direction,
+    },
     /// The server has something to do.
     RunServer,
     /// The server's timer, of the generation that was set last.
-    ServerTimer { life: u64, generation: u64 },
+    ServerTimer {
+        life: u64,
+        generation: u64,
+    },
     WakeServer,
     /// A client's task has something to do.
-    Run { process: usize },
-    ProcessTimer { process: usize, generation: u64 },
-    Wake { process: usize },
+    Run {
+        process: usize,
+    },
+    ProcessTimer {
+        process: usize,
+        generation: u64,
+    },
+    Wake {
+        process: usize,
+    },
     /// Events have not been fetched for the stall time-out.
-    Stall { process: usize, generation: u64 },
+    Stall {
+        process: usize,
+        generation: u64,
+    },
     /// A contender comes to take its callback.
-    Take { process: usize, id: RegistrationId },
+    Take {
+        process: usize,
+        id: RegistrationId,
+    },
     /// A contender's callback returns.
-    Done { process: usize, id: RegistrationId },
+    Done {
+        process: usize,
+        id: RegistrationId,
+    },
     /// A contender confirms.
-    Confirm { process: usize, id: RegistrationId, session: LeaderSessionId },
+    Confirm {
+        process: usize,
+        id: RegistrationId,
+        session: LeaderSessionId,
+    },
     /// A retriever comes to take its value.
-    TakeValue { process: usize, watch: u64 },
+    TakeValue {
+        process: usize,
+        watch: u64,
+    },
 }
 
 /// One server, some processes, and what lies between.

@@ -39,7 +39,10 @@ fn write_status(out: &mut impl Write, endpoint: &str, status: &Status) -> io::Re
     writeln!(out, "  revision {}, connections {}", status.revision, status.connections)?;
     if status.remote_grants_in_ms > 0 {
         let wait = duration(status.remote_grants_in_ms);
-        writeln!(out, "  grants remote candidates in {wait} (an earlier server's clients may lead)")?;
+        writeln!(
+            out,
+            "  grants remote candidates in {wait} (an earlier server's clients may lead)"
+        )?;
     }
     for warning in &status.warnings {
         writeln!(out, "  warning: {}", printable(warning))?;
@@ -102,7 +105,12 @@ fn components(namespace: &NamespaceStatus) -> Table {
             id => printable(id),
         };
         let address = printable(&component.address);
-        table.row([printable(&component.component), leader, address, component.watchers.to_string()]);
+        table.row([
+            printable(&component.component),
+            leader,
+            address,
+            component.watchers.to_string(),
+        ]);
     }
     table
 }

@@ -50,7 +50,9 @@ pub fn utc(micros: u64) -> String {
 /// Year, month and day of a number of days since 1970, by the Gregorian calendar.
 fn date(days: u64) -> (u64, u64, u64) {
     const IN_400_YEARS: u64 = 146_097;
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let mut year = 1970 + 400 * (days / IN_400_YEARS);
     let mut left = days % IN_400_YEARS;
     loop {

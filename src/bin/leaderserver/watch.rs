@@ -33,8 +33,7 @@ pub fn run(options: &WatchArgs) -> Result<(), Failure> {
     let client = connect::open(&options.connect, Some(&namespace), "leaderserver watch")?;
     // Unreachable, or refused: said before it is waited for in vain.
     let status = connect::status(&client, &options.connect)?;
-    let mut followed =
-        Followed { client, namespace, watches: Vec::new(), names: BTreeSet::new() };
+    let mut followed = Followed { client, namespace, watches: Vec::new(), names: BTreeSet::new() };
     if options.components.is_empty() {
         followed.add_all_of(&status)?;
     }

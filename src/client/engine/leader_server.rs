@@ -120,7 +120,8 @@ async fn serve(
         None => {
             let (reader, writer) = stream.into_split();
             let writer = Arc::new(writer);
-            let link = TcpLink { outbox: Arc::clone(&outbox), direct: Some(Arc::clone(&writer)), probe };
+            let link =
+                TcpLink { outbox: Arc::clone(&outbox), direct: Some(Arc::clone(&writer)), probe };
             runtime::handle().spawn(write_plain(writer, Arc::clone(&outbox)));
             carry(reader, peer, link, outbox, events).await;
         }
@@ -303,11 +304,8 @@ impl Link for TcpLink {
     }
 
     fn is_open(&self) -> bool {
-        let mut look = libc::pollfd {
-            fd: self.probe.as_raw_fd(),
-            events: libc::POLLRDHUP,
-            revents: 0,
-        };
+        let mut look =
+            libc::pollfd { fd: self.probe.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
         // SAFETY: one valid pollfd, and no waiting.
         let found = unsafe { libc::poll(&mut look, 1, 0) };
         found == 0

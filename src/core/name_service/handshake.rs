@@ -189,13 +189,7 @@ impl NameService {
         self.renew(now, id);
     }
 
-    fn welcome_session(
-        &mut self,
-        conn: ConnectionId,
-        id: SessionId,
-        resumed: bool,
-        hello: &Hello,
-    ) {
+    fn welcome_session(&mut self, conn: ConnectionId, id: SessionId, resumed: bool, hello: &Hello) {
         let session = self.session(id);
         let mut welcome = self.welcome(conn, Some(id), resumed, session.timing);
         let namespace = &self.namespaces[&session.namespace];

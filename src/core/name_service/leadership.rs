@@ -58,8 +58,7 @@ impl NameService {
         let peer = self.session(id).name.to_string();
         let event = ServerEvent::Refused { peer, code, reason: reason.clone() };
         self.outputs.push_back(Output::Log(event));
-        let failure =
-            ServerMessage::Failure { request: 0, election: Some(election), code, reason };
+        let failure = ServerMessage::Failure { request: 0, election: Some(election), code, reason };
         self.send_to_session(id, failure);
     }
 
@@ -166,7 +165,9 @@ impl NameService {
         let all: Vec<(Name, Name)> = self
             .namespaces
             .iter()
-            .flat_map(|(name, n)| n.elections.keys().map(|election| (name.clone(), election.clone())))
+            .flat_map(|(name, n)| {
+                n.elections.keys().map(|election| (name.clone(), election.clone()))
+            })
             .collect();
         for (namespace, election) in all {
             self.grant_next(now, &namespace, &election);

@@ -366,11 +366,7 @@ impl NameService {
     }
 
     fn namespace_mut(&mut self, session: SessionId) -> &mut Namespace {
-        let name = &self
-            .sessions
-            .get(&session)
-            .expect(LIVES)
-            .namespace;
+        let name = &self.sessions.get(&session).expect(LIVES).namespace;
         self.namespaces.get_mut(name).expect("a session's namespace exists while it lives")
     }
 }

@@ -1,6 +1,6 @@
 //! Sessions: renewal, silence, disconnects, and their end.
 
-use super::{LIVES, ConnectionEnd, Ended, NameService, Output, ServerEvent};
+use super::{ConnectionEnd, Ended, LIVES, NameService, Output, ServerEvent};
 use crate::core::ids::{Name, SessionId};
 use crate::core::time::Moment;
 use crate::core::wire::message::ServerMessage;
@@ -45,11 +45,13 @@ impl NameService {
     pub(super) fn session_disconnected(&mut self, now: Moment, id: SessionId, end: ConnectionEnd) {
         let session = self.sessions.get_mut(&id).expect(LIVES);
         session.conn = None;
-        session.sync = None;
+        // Until the client has answered the welcome it may still lead over an older connection,
+        // and have given up this one without knowing that its resume was taken.
+        let answered = session.sync.take().is_none();
         if session.local {
             return self.end_session(now, id, Ended::Goodbye);
         }
-        if end == ConnectionEnd::Peer && session.direct {
+        if end == ConnectionEnd::Peer && session.direct && answered {
             // R1. Nothing but a resume moves the end back again.
             let grace_ends = now + session.timing.disconnect_grace;
             if grace_ends < session.deadline {
@@ -105,7 +107,6 @@ impl NameService {
         }
         self.release_namespace(&namespace);
     }
-
 
     fn release_namespace(&mut self, name: &Name) {
         let namespace = self.namespaces.get_mut(name).expect("its session has just ended");

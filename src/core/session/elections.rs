@@ -58,11 +58,7 @@ impl Session {
         self.send(ClientMessage::Withdraw { election, epoch, component });
     }
 
-    fn leading_under(
-        &mut self,
-        election: &Name,
-        epoch: Epoch,
-    ) -> Option<&mut super::Candidate> {
+    fn leading_under(&mut self, election: &Name, epoch: Epoch) -> Option<&mut super::Candidate> {
         let candidate = self.elections.get_mut(election)?;
         candidate.leading.filter(|id| id.epoch == epoch)?;
         Some(candidate)
@@ -179,8 +175,9 @@ impl Session {
         }
         for election in self.led() {
             let ours = self.elections.get(&election).and_then(|candidate| candidate.leading);
-            let confirmed =
-                theirs.iter().any(|leading| leading.election == election && Some(leading.id) == ours);
+            let confirmed = theirs
+                .iter()
+                .any(|leading| leading.election == election && Some(leading.id) == ours);
             if !confirmed {
                 let reason = superseded_by(&election, superseded)
                     .unwrap_or_else(|| "the name service has ended it".to_owned());

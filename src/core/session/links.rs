@@ -8,9 +8,7 @@ use crate::core::error::{Error, Refusal};
 use crate::core::ids::{ConnectionId, Name, Revision};
 use crate::core::name_service::Peer;
 use crate::core::time::Moment;
-use crate::core::wire::message::{
-    Addresses, ClientMessage, Hello, Resume, ServerMessage, Welcome,
-};
+use crate::core::wire::message::{Addresses, ClientMessage, Hello, Resume, ServerMessage, Welcome};
 use crate::core::wire::{MAX_VERSION, MIN_VERSION};
 
 /// Why a connection could not be opened.
@@ -34,11 +32,7 @@ impl Session {
         attempt.peer = Some(peer.clone());
         let resume = self.identity.as_mut().map(|identity| {
             identity.attempts += 1;
-            Resume {
-                session: identity.session,
-                token: identity.token,
-                attempt: identity.attempts,
-            }
+            Resume { session: identity.session, token: identity.token, attempt: identity.attempts }
         });
         let addresses = match peer {
             Peer::Local => None,
@@ -327,16 +321,18 @@ impl Session {
         if let Some(sent) = sent {
             let end = sent + link.timing.lease();
             self.lease_end = self.lease_end.max(end);
-            let silent = self.silent_at(self.link.as_ref().expect("it answered")) <= now;
-            if !silent {
-                self.without_since = None;
-            }
+            // Still silent, it is so since what is oldest now.
+            let oldest = link.unanswered.front().map(|&(_, sent)| sent);
+            self.without_since = oldest.filter(|&sent| sent + link.timing.silence() <= now);
         }
     }
 
     fn attempt_failed(&mut self, now: Moment, reason: &str) {
         self.attempt = None;
-        self.without_since.get_or_insert(now);
+        if self.link.is_none() {
+            // Beside a link it is the link's silence that counts, and it may have ended.
+            self.without_since.get_or_insert(now);
+        }
         // The first failure is told at once, later ones ever more rarely.
         self.retries = self.retries.saturating_add(1);
         let level = if self.retries.is_power_of_two() && self.link.is_none() {

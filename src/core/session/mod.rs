@@ -440,7 +440,8 @@ impl Session {
         if self.retries == 0 {
             return Duration::ZERO;
         }
-        let full = Duration::from_millis(25 << (self.retries - 1).min(6)).min(Duration::from_secs(1));
+        let full =
+            Duration::from_millis(25 << (self.retries - 1).min(6)).min(Duration::from_secs(1));
         full / 2 + full.mul_f64((self.rng.next_u32() % 1000) as f64 / 2000.0)
     }
 }

@@ -67,10 +67,7 @@ impl FrameReader {
 ///
 /// # Errors
 /// [`Error::TooLarge`] if it is longer than a frame may be.
-pub fn write_frame(
-    length: usize,
-    encode: impl FnOnce(&mut BytesMut),
-) -> Result<Bytes, Error> {
+pub fn write_frame(length: usize, encode: impl FnOnce(&mut BytesMut)) -> Result<Bytes, Error> {
     if length > MAX_FRAME {
         return Err(Error::TooLarge { what: "a frame", size: length, limit: MAX_FRAME });
     }

@@ -16,6 +16,15 @@ use crate::world::World;
 #[derive(Default)]
 pub struct Watchdog {
     sent: BTreeMap<Beat, Moment>,
+    /// Connections that have ended.
+    ended: BTreeMap<ConnectionId, Moment>,
+    known: Known,
+    /// The same before what is read just now, which is judged by the deadlines as they were (R7).
+    before: Known,
+}
+
+#[derive(Clone, Default)]
+struct Known {
     /// When the last renewal that was answered was sent.
     renewed: Moment,
     timing: Timing,
@@ -26,8 +35,6 @@ pub struct Watchdog {
     broken: Option<Moment>,
     /// Connecting again was refused by the very server (R3).
     refused: bool,
-    /// The session before this one, if this one is new.
-    pub moved: bool,
 }
 
 impl Watchdog {
@@ -40,52 +47,70 @@ impl Watchdog {
     }
 
     pub fn received(&mut self, conn: ConnectionId, message: &ServerMessage) {
+        let sent = |number| self.sent.get(&(conn, number)).copied().unwrap_or_default();
         match message {
             ServerMessage::Welcome(welcome) => {
-                let hello = self.sent.get(&(conn, 0)).copied().unwrap_or_default();
-                self.moved = !welcome.resumed;
-                self.renewed = if welcome.resumed { self.renewed.max(hello) } else { hello };
-                self.timing = welcome.timing;
-                self.direct = welcome.direct;
-                self.conn = Some(conn);
-                self.looked = hello;
-                self.broken = None;
-                self.refused = false;
+                let hello = sent(0);
+                let renewed = if welcome.resumed { self.known.renewed } else { hello };
+                self.known = Known {
+                    renewed: renewed.max(hello),
+                    timing: welcome.timing,
+                    conn: Some(conn),
+                    direct: welcome.direct,
+                    looked: hello,
+                    broken: self.ended.get(&conn).copied(),
+                    refused: false,
+                };
             }
-            ServerMessage::HeartbeatAck { sequence } if self.conn == Some(conn) => {
-                let sent = self.sent.get(&(conn, *sequence)).copied().unwrap_or_default();
-                self.renewed = self.renewed.max(sent);
+            ServerMessage::HeartbeatAck { sequence } if self.known.conn == Some(conn) => {
+                self.known.renewed = self.known.renewed.max(sent(*sequence));
                 self.sent.retain(|beat, _| beat.0 != conn || beat.1 > *sequence);
             }
             _ => {}
         }
     }
 
+    /// What was read has been dealt with.
+    pub fn settled(&mut self) {
+        self.before = self.known.clone();
+    }
+
     pub fn looked(&mut self, now: Moment, conn: ConnectionId) {
-        if self.conn == Some(conn) {
-            self.looked = now;
+        for known in [&mut self.known, &mut self.before] {
+            if known.conn == Some(conn) {
+                known.looked = now;
+            }
         }
     }
 
     /// From now on a look at the connection shows that it has ended.
     pub fn broken(&mut self, now: Moment, conn: ConnectionId) {
-        if self.conn == Some(conn) {
-            self.broken.get_or_insert(now);
+        self.ended.insert(conn, now);
+        for known in [&mut self.known, &mut self.before] {
+            if known.conn == Some(conn) {
+                known.broken.get_or_insert(now);
+            }
         }
+    }
+
+    /// The client was moved to another name service.
+    pub fn moved(&mut self, now: Moment) {
+        self.known.broken.get_or_insert(now);
     }
 
     pub fn failed(&mut self, failure: &ConnectFailure) {
         let server = Route::Direct.server_address();
-        if self.broken.is_some() && self.direct && failure.refused.iter().any(|at| at == server) {
-            self.refused = true;
+        let refused = failure.refused.iter().any(|at| at == server);
+        for known in [&mut self.known, &mut self.before] {
+            known.refused |= known.broken.is_some() && known.direct && refused;
         }
     }
 
     /// Since when the name service has said nothing.
     pub fn without_since(&self) -> Option<Moment> {
-        let conn = self.conn?;
+        let conn = self.known.conn?;
         let beats = self.sent.range((conn, 1)..=(conn, u64::MAX));
-        beats.map(|(_, sent)| *sent).chain(self.broken).min()
+        beats.map(|(_, sent)| *sent).chain(self.known.broken).min()
     }
 }
 
@@ -93,7 +118,7 @@ impl World {
     pub(crate) fn check_revocation(&self, i: usize, election: &Name, epoch: Epoch, reason: &str) {
         let process = &self.processes[i];
         let now = process.clock.at(self.now);
-        let dog = &process.watchdog;
+        let dog = &process.watchdog.before;
         let what = || format!("p{i} gave up '{election}', epoch {epoch}: {reason}");
         let has = |words: &str| reason.contains(words);
         let justified = if has("lease expired") {

@@ -49,7 +49,10 @@ impl World {
         if !its_own {
             self.fail(
                 "P1",
-                &format!("p{i} leads '{election}' under {}, but granted is {last:?}", session.epoch),
+                &format!(
+                    "p{i} leads '{election}' under {}, but granted is {last:?}",
+                    session.epoch
+                ),
             );
         }
     }

@@ -12,12 +12,7 @@ pub struct Memory {
 }
 
 impl World {
-    pub(crate) fn check_told(
-        &mut self,
-        i: usize,
-        watch: u64,
-        value: Option<&LeaderInformation>,
-    ) {
+    pub(crate) fn check_told(&mut self, i: usize, watch: u64, value: Option<&LeaderInformation>) {
         let namespace = self.processes[i].namespace.clone();
         let watcher = &self.processes[i].watchers[&watch];
         let what = |why: &str| format!("p{i} watch {watch} is told {value:?}, {why}");

@@ -8,6 +8,7 @@ use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::Welcome;
 
 use super::one_leader::Grant;
+use crate::clock::ms;
 use crate::world::World;
 
 /// What a bystander at the server knows of a session; by the server's clock.
@@ -48,7 +49,7 @@ impl SessionTruth {
                 let grace_over = now >= at + self.timing.disconnect_grace;
                 if !timed_out && !self.direct {
                     Some("by grace, but it was not direct")
-                } else if false && !timed_out && !self.answered {
+                } else if !timed_out && !self.answered {
                     Some("by grace, but the client had not answered the welcome")
                 } else if !timed_out && !grace_over {
                     Some("before its grace")
@@ -97,14 +98,17 @@ impl World {
 
     /// Looks at the whole state of the server.
     pub(crate) fn check_server(&self) {
-        if self.server.is_none() {
-            return;
-        }
+        let Some(server) = &self.server else { return };
+        let now = server.clock.at(self.now);
+        // What is due, but not yet called for, is not late.
+        let due = server.service.poll_timeout().is_some_and(|moment| moment <= now + ms(1));
         let status = self.status();
         for namespace in &status.namespaces {
-            for election in namespace.elections.iter().filter(|e| e.leader_session == 0) {
+            let unled = namespace.elections.iter().filter(|e| e.leader_session == 0 && !due);
+            for election in unled {
                 let waits = election.candidates.iter().find(|candidate| {
-                    let session = namespace.sessions.iter().find(|s| s.session == candidate.session);
+                    let session =
+                        namespace.sessions.iter().find(|s| s.session == candidate.session);
                     session.is_some_and(|session| {
                         session.connected && (session.in_process || status.remote_grants_in_ms == 0)
                     })
@@ -115,7 +119,8 @@ impl World {
                 }
             }
             for component in namespace.components.iter().filter(|c| !c.election.is_empty()) {
-                let election = namespace.elections.iter().find(|e| e.election == component.election);
+                let election =
+                    namespace.elections.iter().find(|e| e.election == component.election);
                 let epoch = election.map_or(0, |election| election.epoch);
                 let shown = component.leader_session_id.replace('-', "");
                 if !shown.starts_with(&format!("{epoch:016x}")) {

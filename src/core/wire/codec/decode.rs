@@ -81,10 +81,9 @@ pub fn decode_server(frame: Bytes) -> Result<ServerMessage, Error> {
     let body = parse::<proto::ServerFrame>(frame)?.body.ok_or_else(|| malformed(UNKNOWN_BODY))?;
     Ok(match body {
         Body::Welcome(welcome) => ServerMessage::Welcome(Box::new(decode_welcome(welcome)?)),
-        Body::Refused(refused) => ServerMessage::Refused {
-            code: refusal(refused.code),
-            reason: shorten(refused.reason),
-        },
+        Body::Refused(refused) => {
+            ServerMessage::Refused { code: refusal(refused.code), reason: shorten(refused.reason) }
+        }
         Body::HeartbeatAck(proto::HeartbeatAck { sequence }) => {
             ServerMessage::HeartbeatAck { sequence }
         }

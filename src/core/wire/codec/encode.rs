@@ -30,10 +30,9 @@ pub fn encode_client(message: &ClientMessage) -> Result<Bytes, Error> {
         ClientMessage::Leave { election } => {
             Body::Leave(proto::Leave { election: election.to_string() })
         }
-        ClientMessage::SteppedDown { election, epoch } => Body::SteppedDown(proto::SteppedDown {
-            election: election.to_string(),
-            epoch: epoch.0,
-        }),
+        ClientMessage::SteppedDown { election, epoch } => {
+            Body::SteppedDown(proto::SteppedDown { election: election.to_string(), epoch: epoch.0 })
+        }
         ClientMessage::Publish { election, epoch, component, address } => {
             Body::Publish(proto::Publish {
                 election: election.to_string(),

@@ -1,0 +1,7 @@
+//! LeaderServer as a stranger on the network meets it: public handles and raw sockets.
+
+mod ends;
+mod input;
+mod limits;
+mod raw;
+mod stop;
