@@ -52,6 +52,8 @@ pub fn run(arguments: &[String]) {
             crowd.step(Duration::ZERO);
         }
     }
+    crowd.complete = true;
+    crowd.say_when_ready();
     crowd.live();
 }
 
@@ -59,6 +61,8 @@ struct Crowd {
     duty: Duty,
     epoll: OwnedFd,
     members: Vec<Member>,
+    /// All are connected.
+    complete: bool,
     welcomed: usize,
     /// How many were told the value of each number.
     told: Vec<usize>,
@@ -77,7 +81,7 @@ impl Crowd {
         // SAFETY: the new descriptor is nobody else's.
         let epoll = unsafe { OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC)) };
         let (members, told) = (Vec::new(), Vec::new());
-        Crowd { duty, epoll, members, welcomed: 0, told, said_ready: false }
+        Crowd { duty, epoll, members, complete: false, welcomed: 0, told, said_ready: false }
     }
 
     fn connect(&mut self, address: &str, number: usize) {
@@ -179,9 +183,14 @@ impl Crowd {
                 other => panic!("connection {number}: {other:?}"),
             }
         }
+        self.say_when_ready();
+    }
+
+    /// All were welcomed and, watching, told the first value.
+    fn say_when_ready(&mut self) {
         let all = self.members.len();
         let watching = self.duty == Duty::Idle || self.told.first() == Some(&all);
-        if !self.said_ready && self.welcomed == all && watching {
+        if self.complete && !self.said_ready && self.welcomed == all && watching {
             self.said_ready = true;
             println!("ready");
         }

@@ -112,12 +112,16 @@ impl LeaderClient {
         self.inner.shared.ask(Ask::Engine(Some(engine)))
     }
 
-    /// Undoes [`LeaderClient::attach`]: back to the configured endpoint, or to none.
+    /// Undoes [`LeaderClient::attach`]: back to the configured endpoint, or to none. Returns when
+    /// the server has been sent the farewell: stopped after that, it still tells its watchers.
     ///
     /// # Errors
     /// [`Error::Closed`].
     pub fn detach(&self) -> Result<(), Error> {
-        self.inner.shared.ask(Ask::Engine(self.inner.own_engine.clone()))
+        self.inner.shared.ask(Ask::Engine(self.inner.own_engine.clone()))?;
+        // The task takes one after the other: its answer comes after the farewell.
+        let _ = self.state();
+        Ok(())
     }
 
     /// Registers a contender for a component. `cookie` is what [`LeaderClient::poll`] answers when

@@ -54,6 +54,7 @@ fn a_client_moves_to_the_server_and_back() {
 
     process.client.detach().unwrap();
     standing.revoked();
+    watching.expect_another_incarnation();
     watching.until("other");
     waiting.close();
     standing.granted();

@@ -320,6 +320,11 @@ impl Watching {
         while self.next().is_some() {}
     }
 
+    /// Epochs are ordered only within an incarnation (R13).
+    pub fn expect_another_incarnation(&self) {
+        self.last.set(None);
+    }
+
     fn judge(&self, value: &Option<LeaderInformation>) {
         let last = self.last.replace(Some(value.clone()));
         assert_ne!(last.as_ref(), Some(value), "told the same twice running");

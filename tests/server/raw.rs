@@ -100,10 +100,12 @@ impl Raw {
         }
     }
 
+    /// Says all that it wants: to lead.
     pub fn join(&mut self) {
         let election = name("process");
         let (mode, candidacy) = (Mode::PerProcess, Candidacy(1));
         self.send(&ClientMessage::Join { election, mode, candidacy });
+        self.send(&ClientMessage::SyncEnd);
     }
 
     pub fn send(&mut self, message: &ClientMessage) {

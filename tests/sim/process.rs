@@ -278,7 +278,7 @@ impl World {
                 process.session.handle_connected(moment, conn, peer);
             }
             Input::Failed(conn, failure) => {
-                process.watchdog.failed(&failure);
+                process.watchdog.failed(conn, &failure);
                 process.session.handle_connect_failed(moment, conn, &failure);
             }
             Input::Message(conn, message) => {
@@ -295,6 +295,7 @@ impl World {
             }
             Input::Ended(conn) => {
                 process.links.remove(&conn);
+                process.watchdog.told(conn);
                 process.session.handle_disconnected(moment, conn, "it was closed");
             }
         }
@@ -366,7 +367,10 @@ impl World {
         let process = &mut self.processes[i];
         let moment = process.clock.at(now);
         match output {
-            Output::Connect { conn } => self.connect(i, conn),
+            Output::Connect { conn } => {
+                process.watchdog.attempt = Some(conn);
+                self.connect(i, conn);
+            }
             Output::Send { conn, message } => {
                 if let Some(&link) = process.links.get(&conn) {
                     process.watchdog.sent(moment, conn, &message);
@@ -374,6 +378,7 @@ impl World {
                 }
             }
             Output::Close { conn } => {
+                process.watchdog.attempt.take_if(|attempt| *attempt == conn);
                 if let Some(link) = process.links.remove(&conn) {
                     self.close_by_client(link);
                 }

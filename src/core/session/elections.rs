@@ -33,6 +33,9 @@ impl Session {
     }
 
     pub(super) fn leave(&mut self, election: &Name) {
+        // A grant may have come while the word to leave was on its way here, and whoever has joined
+        // again meanwhile may have been told of it.
+        self.revoke(election, "the election was left");
         if self.elections.remove(election).is_some() {
             self.send(ClientMessage::Leave { election: election.clone() });
         }
@@ -208,10 +211,7 @@ impl Session {
                 self.send(ClientMessage::Publish { election, epoch, component, address });
             }
         }
-        let watches: Vec<Name> = self.watches.keys().cloned().collect();
-        for component in watches {
-            self.send(ClientMessage::Watch { component });
-        }
+        self.say_watches(true);
         self.send(ClientMessage::SyncEnd);
         self.say_requests();
     }

@@ -324,6 +324,9 @@ impl Session {
             // Still silent, it is so since what is oldest now.
             let oldest = link.unanswered.front().map(|&(_, sent)| sent);
             self.without_since = oldest.filter(|&sent| sent + link.timing.silence() <= now);
+            if self.without_since.is_none() {
+                self.say_watches(false);
+            }
         }
     }
 

@@ -233,6 +233,8 @@ struct Candidate {
 struct Watched {
     value: Option<Option<LeaderInformation>>,
     revision: Revision,
+    /// To be asked for anew: until then what comes is not taken for the present value.
+    forgotten: bool,
 }
 
 struct Request {
@@ -327,6 +329,7 @@ impl Session {
     pub fn handle_endpoint_changed(&mut self, now: Moment, bound: bool) {
         self.bound = bound;
         self.part(now, "the client was moved to another name service");
+        self.forget_values();
         self.retry_at = now;
         self.retries = 0;
         self.settle(now);

@@ -36,7 +36,7 @@ impl Session {
             self.highest_epoch = self.highest_epoch.max(leader.id.epoch);
         }
         let Some(watched) = self.watches.get_mut(&component) else { return };
-        if watched.value.is_some() && revision < watched.revision {
+        if watched.forgotten || (watched.value.is_some() && revision < watched.revision) {
             // Never an older value after a newer (P6).
             return;
         }
@@ -52,11 +52,26 @@ impl Session {
         for (component, watched) in &mut self.watches {
             let known = watched.value.take();
             watched.revision = Revision(0);
+            watched.forgotten = true;
             if matches!(known, Some(Some(_))) {
                 watched.value = Some(None);
                 let component = component.clone();
                 self.outputs.push_back(Output::Value { component, leader: None });
             }
+        }
+    }
+
+    /// Asks for all values, or for those only that were forgotten while the connection was silent:
+    /// a name service that has told a value does not tell it again by itself.
+    pub(super) fn say_watches(&mut self, all: bool) {
+        let mut asked = Vec::new();
+        for (component, watched) in &mut self.watches {
+            if std::mem::take(&mut watched.forgotten) || all {
+                asked.push(component.clone());
+            }
+        }
+        for component in asked {
+            self.send(ClientMessage::Watch { component });
         }
     }
 

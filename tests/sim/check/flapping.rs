@@ -16,6 +16,8 @@ use crate::world::World;
 #[derive(Default)]
 pub struct Watchdog {
     sent: BTreeMap<Beat, Moment>,
+    /// The connection that is being opened.
+    pub attempt: Option<ConnectionId>,
     /// Connections that have ended.
     ended: BTreeMap<ConnectionId, Moment>,
     known: Known,
@@ -33,6 +35,8 @@ struct Known {
     /// When the connection was last seen open, and when it broke.
     looked: Moment,
     broken: Option<Moment>,
+    /// The machine has heard that it broke.
+    told: bool,
     /// Connecting again was refused by the very server (R3).
     refused: bool,
 }
@@ -59,6 +63,7 @@ impl Watchdog {
                     direct: welcome.direct,
                     looked: hello,
                     broken: self.ended.get(&conn).copied(),
+                    told: false,
                     refused: false,
                 };
             }
@@ -93,16 +98,27 @@ impl Watchdog {
         }
     }
 
+    /// The machine hears that a connection has ended.
+    pub fn told(&mut self, conn: ConnectionId) {
+        for known in [&mut self.known, &mut self.before] {
+            known.told |= known.conn == Some(conn);
+        }
+    }
+
     /// The client was moved to another name service.
     pub fn moved(&mut self, now: Moment) {
         self.known.broken.get_or_insert(now);
     }
 
-    pub fn failed(&mut self, failure: &ConnectFailure) {
+    /// Connecting failed. A refusal counts where the machine still waited for that very attempt.
+    pub fn failed(&mut self, conn: ConnectionId, failure: &ConnectFailure) {
+        if self.attempt != Some(conn) {
+            return;
+        }
         let server = Route::Direct.server_address();
         let refused = failure.refused.iter().any(|at| at == server);
         for known in [&mut self.known, &mut self.before] {
-            known.refused |= known.broken.is_some() && known.direct && refused;
+            known.refused |= known.told && known.direct && refused;
         }
     }
 
@@ -135,7 +151,7 @@ impl World {
         } else if has("new incarnation") {
             self.lives > 1
         } else {
-            ["an operator", "not fetched", "another name service", "nothing is wanted", "closed"]
+            ["an operator", "not fetched", "another name service", "nothing is wanted", "was left"]
                 .iter()
                 .any(|known| has(known))
         };

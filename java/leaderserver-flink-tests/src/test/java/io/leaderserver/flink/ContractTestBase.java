@@ -12,8 +12,6 @@
 
 package io.leaderserver.flink;
 
-package io.leaderserver.flink;
-
 import java.util.UUID;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.highavailability.HighAvailabilityServices;

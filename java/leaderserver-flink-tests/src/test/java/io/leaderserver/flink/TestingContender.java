@@ -75,6 +75,31 @@ final class TestingContender implements LeaderContender {
         return expect(Event.Kind.GRANT).id;
     }
 
+    /**
+     * Waits for the next event, which must be a grant, and until its callback is over for the
+     * client, too: what is closed from then on is revoked by who closes it.
+     */
+    UUID awaitGrantEnd() {
+        final Event grant = expect(Event.Kind.GRANT);
+        final long end = System.nanoTime() + Events.PATIENCE.toNanos();
+        while (isInCallback(grant.thread)) {
+            if (System.nanoTime() > end) {
+                throw new AssertionError(grant + " has not ended");
+            }
+            Thread.onSpinWait();
+        }
+        return grant.id;
+    }
+
+    private static boolean isInCallback(Thread thread) {
+        for (StackTraceElement frame : thread.getStackTrace()) {
+            if (frame.getClassName().equals("io.leaderserver.ContenderTarget")) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Waits for the next event, which must be a revoke. */
     Event awaitRevoke() {
         return expect(Event.Kind.REVOKE);

@@ -12,8 +12,6 @@
 
 package io.leaderserver.flink;
 
-package io.leaderserver.flink;
-
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.configuration.Configuration;
