@@ -92,7 +92,7 @@ class Demo:
         show("flink list", listed)
         if ident not in listed:
             raise Failed("flink list does not show the job")
-        show(" ".join(self.name_service.command()), self.name_service.printed())
+        show(" ".join(self.name_service.command), self.name_service.printed())
         missing = [c for c in ("rest", "dispatcher", "resource", ident) if not self.has_leader(c)]
         if missing:
             raise Failed(f"no leader shown for {missing}")

@@ -9,9 +9,19 @@ use leaderserver::core::config::Timing;
 use crate::Effort;
 use crate::peers::Peer;
 use crate::report::Report;
+use crate::server::ServerProcess;
 
 pub fn in_process(report: &mut Report, effort: Effort) {
-    let peer = Peer::connect("embedded:", "leader", Timing::default());
+    let server = ServerProcess::start();
+    for (endpoint, what) in [("embedded:", "in process"), (&server.endpoint(), "over TCP")] {
+        let each = has_leadership(endpoint, effort);
+        report.row(&format!("has-leadership from Rust, {what}"), each, "ns", Some(25.0));
+    }
+    sizes(report);
+}
+
+fn has_leadership(endpoint: &str, effort: Effort) -> f64 {
+    let peer = Peer::connect(endpoint, "leader", Timing::default());
     let contender = peer.stand("dispatcher");
     let id = peer.granted(&contender);
     let count = effort.rounds(20_000_000, 2_000_000);
@@ -19,14 +29,15 @@ pub fn in_process(report: &mut Report, effort: Effort) {
     for _ in 0..count {
         assert!(black_box(&contender).has_leadership(black_box(id)));
     }
-    let each = started.elapsed().as_nanos() as f64 / count as f64;
-    report.row("has-leadership from Rust", each, "ns", Some(25.0));
-    sizes(report);
+    started.elapsed().as_nanos() as f64 / count as f64
 }
 
 fn sizes(report: &mut Report) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let library = newest(&[root.join("target/release"), root.join("dist")], |name| {
+    // This program is target/release/deps/measure-….
+    let this = std::env::current_exe().expect("Linux says so");
+    let built = this.ancestors().nth(2).map_or_else(PathBuf::new, Path::to_path_buf);
+    let library = newest(&[built, root.join("dist")], |name| {
         name == "libleaderserver.so"
     });
     let jars = |line: &str| {

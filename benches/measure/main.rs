@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bare;
 mod crowd;
 mod failover;
 mod idle;
@@ -22,6 +23,7 @@ use report::Report;
 /// How much is measured.
 #[derive(Clone, Copy)]
 pub struct Effort {
+    /// Fewer rounds.
     pub quick: bool,
 }
 
@@ -47,6 +49,7 @@ fn main() {
         // This program again, as another process of the measurement.
         match role.as_str() {
             "--as-crowd" => return crowd::run(rest),
+            "--as-bare-server" => return bare::run(),
             "--as-candidate" => return peers::candidate(rest),
             _ => {}
         }

@@ -12,9 +12,19 @@ pub struct ServerProcess {
 
 impl ServerProcess {
     pub fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_leaderserver"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--cold", "-q"])
-            .args(["--max-session-timeout", "1h"])
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_leaderserver"));
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--cold", "-qq"]);
+        Self::spawn(serve.args(["--max-session-timeout", "1h"]))
+    }
+
+    /// This program as the least that could answer.
+    pub fn start_bare() -> Self {
+        let this = std::env::current_exe().expect("Linux says so");
+        Self::spawn(Command::new(this).arg("--as-bare-server"))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -98,6 +98,8 @@ struct Candidate {
     /// Why the last grant ended.
     reason: String,
     members: BTreeSet<RegistrationId>,
+    /// Why the name service refuses this very candidate.
+    failure: Option<Error>,
     /// Whose address is published, per component, under the present grant.
     publishers: BTreeMap<Name, RegistrationId>,
 }
@@ -143,13 +145,14 @@ impl Contenders {
         self.next += 1;
         let id = RegistrationId(self.next);
         let joins = candidate.is_none();
+        let failure = candidate.and_then(|candidate| candidate.failure.clone());
         self.candidates.entry(election.clone()).or_default().members.insert(id);
         let registration = Registration {
             component,
             election: election.clone(),
             told: None,
-            failure: None,
-            last_failure: None,
+            last_failure: failure.clone(),
+            failure,
             confirmed: None,
             running: 0,
             closed: false,
@@ -162,6 +165,7 @@ impl Contenders {
     pub fn handle_granted(&mut self, election: &Name, id: LeaderSessionId) -> Vec<RegistrationId> {
         let Some(candidate) = self.candidates.get_mut(election) else { return Vec::new() };
         candidate.grant = Some(id);
+        candidate.failure = None;
         candidate.publishers.clear();
         candidate.members.iter().copied().collect()
     }
@@ -178,6 +182,9 @@ impl Contenders {
     /// The name service refuses this client, or (with an election) this candidate. Answers who is
     /// to hear of it; the same error is told only once.
     pub fn handle_failed(&mut self, election: Option<&Name>, error: &Error) -> Vec<RegistrationId> {
+        if let Some(candidate) = election.and_then(|name| self.candidates.get_mut(name)) {
+            candidate.failure = Some(error.clone());
+        }
         let affected = |r: &Registration| {
             let meant = election.is_none_or(|election| *election == r.election);
             meant && !r.closed && r.last_failure.as_ref() != Some(error)

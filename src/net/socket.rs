@@ -25,12 +25,29 @@ pub(super) fn prepare(socket: &TcpStream) -> io::Result<()> {
     socket.set_tcp_keepalive(&keepalive)
 }
 
+/// The reading half of a socket.
+pub(super) struct Input<'a> {
+    pub(super) socket: &'a TcpStream,
+    /// Asks the system, whether or not the runtime knows of something to read.
+    pub(super) now: bool,
+}
+
+impl Read for Input<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.now { read_now(self.socket, buffer) } else { read(self.socket, buffer) }
+    }
+}
+
+fn read_now(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    (&*SockRef::from(socket)).read(buffer)
+}
+
 /// Reads what is there. A read that does not fill the buffer has emptied the socket: the next one
 /// waits for news of it, where tokio's own would ask the system again.
-pub(super) fn read(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+fn read(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     let mut got = None;
     let result = socket.try_io(Interest::READABLE, || {
-        let size = (&*SockRef::from(socket)).read(buffer)?;
+        let size = read_now(socket, buffer)?;
         got = Some(size);
         // The end is not waited for: it stays.
         if size > 0 && size < buffer.len() { Err(ErrorKind::WouldBlock.into()) } else { Ok(size) }

@@ -5,7 +5,6 @@ use std::io::{self, Read, Write};
 use tokio::net::TcpStream;
 
 use super::channel::Received;
-use super::socket;
 use crate::tls::describe;
 
 /// As much as fits into one record.
@@ -44,11 +43,11 @@ impl TlsStream {
     /// Reads once, and hands out what that completes. Answers how much came from the socket.
     pub(super) fn receive(
         &mut self,
-        socket: &TcpStream,
+        mut socket: impl Read,
         scratch: &mut [u8],
         take: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, Received> {
-        let size = self.connection.read_tls(&mut Socket(socket))?;
+        let size = self.connection.read_tls(&mut socket)?;
         let state =
             self.connection.process_new_packets().map_err(|e| Received::Tls(describe(&e)))?;
         let mut left = state.plaintext_bytes_to_read();
@@ -70,12 +69,6 @@ impl TlsStream {
 }
 
 struct Socket<'a>(&'a TcpStream);
-
-impl Read for Socket<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        socket::read(self.0, buffer)
-    }
-}
 
 impl Write for Socket<'_> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {

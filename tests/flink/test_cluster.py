@@ -1,5 +1,6 @@
 """Clusters that find their leaders through the LeaderServer in the JobManager."""
 
+import re
 import socket
 import uuid
 
@@ -43,8 +44,10 @@ class MainJob(FlinkTest):
 
     def test_3_a_client_of_another_namespace_finds_nothing(self):
         other = {"high-availability.cluster-id": "/other", "rest.await-leader-timeout": "3 s"}
-        with self.assertRaises(Failed):
+        with self.assertRaises(Failed) as failed:
             self.one.cluster.cli("list", config=other)
+        said = failed.exception.process.text()
+        self.assertRegex(said, "/other.*/test.*high-availability.cluster-id")
 
     def test_4_a_client_told_the_host_with_m_dials_it_at_our_port(self):
         ours = "high-availability.leader-server."
@@ -87,16 +90,24 @@ class TaskManagersFirst(FlinkTest):
         cls.one = cls.lab(config={"taskmanager.numberOfTaskSlots": 2})
         cls.proxies = [cls.enterClassContext(Proxy(cls.one.discovery.port)) for _ in range(2)]
 
+    def warnings(self, task_manager, proxy):
+        """How often it has warned that it can't reach the endpoint it was given."""
+        pattern = rf"WARN +io\.leaderserver\b.*127\.0\.0\.1:{proxy.port}"
+        return len(re.findall(pattern, task_manager.text()))
+
+    def wait_for_warning(self, task_manager, proxy, before=0):
+        wait_for(
+            f"a warning of {task_manager.name} that names the endpoint",
+            lambda: self.warnings(task_manager, proxy) > before,
+            CUT_OFF_SECONDS,
+            [task_manager],
+        )
+
     def test_1_wait_for_the_job_manager_and_find_it(self):
         self.one.start_task_managers([proxy.port for proxy in self.proxies])
         for proxy, task_manager in zip(self.proxies, self.one.task_managers):
             wait_for("an attempt to connect", lambda: proxy.connections > 1, 90, [task_manager])
-            wait_for(
-                "a warning that names the endpoint",
-                lambda: task_manager.find(rf"WARN +io\.leaderserver.*127\.0\.0\.1:{proxy.port}"),
-                30,
-                [task_manager],
-            )
+            self.wait_for_warning(task_manager, proxy)
         self.one.start_job_manager("jobmanager-1")
         rest = self.one.registered()
         type(self).job_id = self.one.run_job(rest)
@@ -104,6 +115,8 @@ class TaskManagersFirst(FlinkTest):
     def test_2_cut_off_from_the_leader_server_they_go_on_working(self):
         rest = self.one.rest()
         before = wait_for_running(rest, self.job_id, self.one.needs)
+        cut_off = list(zip(self.one.task_managers, self.proxies))
+        warned = [self.warnings(*each) for each in cut_off]
         accepted = [proxy.connections for proxy in self.proxies]
         self.proxies[0].blackhole()
         self.proxies[1].refuse()
@@ -116,6 +129,8 @@ class TaskManagersFirst(FlinkTest):
                 self.one.needs,
             )
             wait_for_progress(rest, self.job_id, self.one.needs)
+            for each, count in zip(cut_off, warned):
+                self.wait_for_warning(*each, count)
         finally:
             for proxy in self.proxies:
                 proxy.restore()
@@ -156,7 +171,9 @@ class ApplicationMode(FlinkTest):
 
     def test_application_runs_and_ends_with_its_job(self):
         one = self.lab(
-            application=True, options={"high-availability.leader-server.election": "per-component"}
+            application=True,
+            options={"high-availability.leader-server.election": "per-component"},
+            jvm="-Xcheck:jni",
         )
         one.start_job_manager(job=[CLASS])
         one.start_task_managers()
@@ -170,6 +187,8 @@ class ApplicationMode(FlinkTest):
         self.assertEqual(one.job_manager.wait(60), 0)
         self.assertFalse(ports.listening(one.discovery.port))
         one.assert_quiet(self, one.job_manager)
+        for process in one.needs:
+            self.assertNotRegex(process.text(), "in native method")
 
 
 class Mistakes(FlinkTest):
@@ -183,7 +202,7 @@ class Mistakes(FlinkTest):
         one = self.lab("mistyped", config={key: "leadre://somewhere"})
         one.start_job_manager()
         self.assertNotEqual(one.job_manager.wait(60), 0)
-        self.assertRegex(one.job_manager.text(), rf"(?s){key}.*leadre://somewhere")
+        self.assertRegex(one.job_manager.text(), rf"Exception: .*{key}.*leadre://somewhere")
 
     def test_2_a_port_in_use(self):
         one = self.lab("port-in-use")
@@ -191,6 +210,5 @@ class Mistakes(FlinkTest):
         with socket.create_server(("127.0.0.1", one.discovery.port)):
             one.start_job_manager()
             self.assertNotEqual(one.job_manager.wait(60), 0)
-        said = one.job_manager.text()
-        self.assertRegex(said, rf"127\.0\.0\.1:{one.discovery.port}")
-        self.assertIn(key, said)
+        told = rf"Exception: .*127\.0\.0\.1:{one.discovery.port}.*{key}"
+        self.assertRegex(one.job_manager.text(), told)

@@ -4,4 +4,5 @@ mod ends;
 mod input;
 mod limits;
 mod raw;
+mod stalls;
 mod stop;

@@ -56,7 +56,10 @@ pub struct Raw {
 
 impl Raw {
     pub fn connect(server: &LeaderServer) -> Raw {
-        let port = server.local_port().expect("it listens");
+        Raw::connect_to(server.local_port().expect("it listens"))
+    }
+
+    pub fn connect_to(port: u16) -> Raw {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a patience is no error");
         stream.set_nodelay(true).expect("an open socket");
@@ -163,6 +166,19 @@ impl Raw {
         let (election, component) = (name("process"), name("dispatcher"));
         let epoch = id.epoch;
         self.send(&ClientMessage::Publish { election, epoch, component, address });
+    }
+
+    /// Whether the next value it is told is this address.
+    pub fn is_told(&mut self, address: &str) -> bool {
+        loop {
+            match self.receive() {
+                Some(ServerMessage::Value { leader, .. }) => {
+                    return leader.is_some_and(|leader| leader.address == address);
+                }
+                Some(_) => {}
+                None => return false,
+            }
+        }
     }
 
     /// Ends the connection with an RST, as the system of a killed process may.

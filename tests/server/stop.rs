@@ -130,9 +130,8 @@ fn within_the_process_no_listener_is_needed() {
     let server = LeaderServer::start(ServerConfig::default(), None).expect("nothing is bound");
     assert_eq!((server.local_addr(), server.local_port()), (None, None));
     let LocalConnection { to_server, mut from_server } = server.connect_local().expect("it runs");
-    let (raw_server, hello) = (start(|_| {}), ());
-    let () = hello;
-    let mut hello = Raw::connect(&raw_server).hello("local");
+    let other = start(|_| {});
+    let mut hello = Raw::connect(&other).hello("local");
     hello.addresses = None;
     to_server.send(ClientMessage::Hello(Box::new(hello))).expect("it runs");
     let welcome = from_server.blocking_recv();

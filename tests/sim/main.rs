@@ -13,10 +13,15 @@
 //!
 //! A seed that fails is run again with its trace, which is what the test prints.
 
+mod bites;
 mod check;
 mod clock;
+mod lessons;
+mod machines;
 mod net;
 mod process;
+mod promises;
+mod rules;
 mod server;
 mod trace;
 mod users;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use leaderserver::core::config::Mode;
 use leaderserver::core::contenders::{Command, Contenders, RegistrationId};
 use leaderserver::core::error::Error;
 use leaderserver::core::ids::{ConnectionId, LeaderInformation, Name};
@@ -26,6 +27,7 @@ pub struct Process {
     pub name: Name,
     pub namespace: Name,
     pub route: Route,
+    pub mode: Mode,
     pub clock: Clock,
     pub alive: bool,
     pub paused: bool,
@@ -40,6 +42,8 @@ pub struct Process {
     pub next_watch: u64,
     pub components: BTreeMap<Name, Watched>,
     pub watchdog: Watchdog,
+    /// How often it has tried to connect.
+    pub connects: u64,
     pub answers: Vec<(u64, Result<Box<Status>, Error>)>,
     /// Whether its events are fetched (P9), and what waits for that.
     pub fetching: bool,
@@ -116,6 +120,7 @@ impl World {
             name: name(label),
             namespace: settings.namespace.clone().unwrap_or_else(|| name("none")),
             route,
+            mode: self.setup.mode,
             clock,
             alive: true,
             paused: false,
@@ -128,6 +133,7 @@ impl World {
             next_watch: 0,
             components: BTreeMap::new(),
             watchdog: Watchdog::default(),
+            connects: 0,
             answers: Vec::new(),
             fetching: true,
             unfetched: Vec::new(),
@@ -355,6 +361,11 @@ impl World {
         );
     }
 
+    /// Carries out what a test made the machine want.
+    pub fn carry_out_of(&mut self, i: usize) {
+        self.carry_out(i, Cause::Other);
+    }
+
     fn carry_out(&mut self, i: usize, cause: Cause) {
         while let Some(output) = self.processes[i].session.poll_output() {
             self.carry_out_one(i, output, cause);
@@ -369,6 +380,7 @@ impl World {
         match output {
             Output::Connect { conn } => {
                 process.watchdog.attempt = Some(conn);
+                process.connects += 1;
                 self.connect(i, conn);
             }
             Output::Send { conn, message } => {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use leaderserver::core::config::ServerConfig;
-use leaderserver::core::ids::{ConnectionId, Epoch};
+use leaderserver::core::ids::{ConnectionId, Epoch, SessionId};
 use leaderserver::core::name_service::{ConnectionEnd, NameService, Output, Peer};
 use leaderserver::core::wire::message::{ClientMessage, ServerMessage};
 use leaderserver::core::wire::status::{ElectionStatus, Status};
@@ -12,7 +12,7 @@ use rand_chacha::rand_core::RngCore;
 
 use crate::clock::{Clock, SEC, nanos};
 use crate::net::Route;
-use crate::world::{Event, World};
+use crate::world::{Event, World, name};
 
 /// A server that runs.
 pub struct ServerProcess {
@@ -256,6 +256,16 @@ impl World {
             server.timer = None;
             self.server_timeout();
         }
+    }
+
+    /// An operator at the server asks the leader to step down, for a target or for anybody.
+    /// Answers whether somebody leads.
+    pub fn operator_resigns(&mut self, election: &str, target: Option<SessionId>) -> bool {
+        let server = self.server.as_mut().expect("a server runs");
+        let (namespace, election) = (name("/flink"), name(election));
+        let asked = server.service.handle_resign(&namespace, &election, target, "an operator asked");
+        self.drain_server();
+        asked
     }
 
     // --- Its state

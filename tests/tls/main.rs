@@ -166,11 +166,7 @@ fn keys_that_can_not_be_used_are_refused_at_once() {
 #[test]
 fn a_file_that_can_not_be_read_is_named() {
     let (pem, key, source) = (file("ec.pem"), file("ec.key"), file("main.rs"));
-    for (cert, key, ca) in [
-        (&source, &key, &pem),
-        (&pem, &source, &pem),
-        (&pem, &key, &source),
-    ] {
+    for (cert, key, ca) in [(&source, &key, &pem), (&pem, &source, &pem), (&pem, &key, &source)] {
         let error = TlsConfig::from_pem_files(cert, key, ca).expect_err("no PEM file");
         assert!(error.to_string().contains("main.rs"), "{error}");
     }

@@ -59,20 +59,20 @@ impl RemoteServer {
         };
         failure.reason = format!("'{host}' has no address");
         for address in found {
-            let reason = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await
-            {
-                Ok(Ok(socket)) => match self.channel(socket, address) {
-                    Ok(opened) => return Ok(opened),
-                    Err(reason) => reason,
-                },
-                Ok(Err(error)) => {
-                    if error.kind() == ErrorKind::ConnectionRefused {
-                        failure.refused.push(address_text(address));
+            let reason =
+                match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+                    Ok(Ok(socket)) => match self.channel(socket, address) {
+                        Ok(opened) => return Ok(opened),
+                        Err(reason) => reason,
+                    },
+                    Ok(Err(error)) => {
+                        if error.kind() == ErrorKind::ConnectionRefused {
+                            failure.refused.push(address_text(address));
+                        }
+                        error.to_string()
                     }
-                    error.to_string()
-                }
-                Err(_) => format!("no answer within {CONNECT_TIMEOUT:?}"),
-            };
+                    Err(_) => format!("no answer within {CONNECT_TIMEOUT:?}"),
+                };
             failure.reason = format!("{address}: {reason}");
         }
         Err(failure)

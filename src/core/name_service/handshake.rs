@@ -132,6 +132,7 @@ impl NameService {
             elections: BTreeSet::new(),
             watches: BTreeSet::new(),
             sync: None,
+            resigned: 0,
         };
         self.sessions.insert(id, session);
         self.namespaces.entry(namespace.clone()).or_default().sessions += 1;

@@ -34,7 +34,8 @@ impl NameService {
             );
             return self.refuse_join(id, election, Refusal::Mode, reason);
         }
-        if self.session(id).elections.len() >= MAX_PER_SESSION {
+        let elections = &self.session(id).elections;
+        if elections.len() >= MAX_PER_SESSION && !elections.contains(&election) {
             let reason = format!("a session stands in {MAX_PER_SESSION} elections at the most");
             return self.refuse_join(id, election, Refusal::Limit, reason);
         }
@@ -273,6 +274,14 @@ impl NameService {
         election: &Name,
         target: Option<&Name>,
     ) {
+        let conn = self.session(id).conn;
+        let status = |service: &mut NameService| {
+            conn.into_iter().for_each(|conn| service.answer_status(now, conn, request));
+        };
+        if request <= self.session(id).resigned {
+            // Said again because the answer was lost: whoever leads now is not meant.
+            return status(self);
+        }
         let namespace = self.session(id).namespace.clone();
         let named = target.map(|target| {
             let found = self.namespaces[&namespace].elections.get(election);
@@ -300,8 +309,8 @@ impl NameService {
         let (code, reason) = match answer {
             // The present status says "asked"; that it was done shows in a later one.
             Ok(()) => {
-                let conn = self.session(id).conn;
-                return conn.into_iter().for_each(|conn| self.answer_status(now, conn, request));
+                self.session_mut(id).resigned = request;
+                return status(self);
             }
             Err(reason) => (Refusal::Protocol, reason),
         };
@@ -321,6 +330,9 @@ impl NameService {
         let Some((found, leader)) = found.and_then(|f| f.leader().map(|leader| (f, leader))) else {
             return false;
         };
+        if target == Some(leader.session) {
+            return true;
+        }
         found.set_target(target);
         let message = ServerMessage::StepDown {
             election: election.clone(),

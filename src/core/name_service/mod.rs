@@ -141,6 +141,8 @@ struct Session {
     watches: BTreeSet<Name>,
     /// While the client says first what it wants: what it has named so far.
     sync: Option<Sync>,
+    /// The last request to resign that was carried out.
+    resigned: u64,
 }
 
 #[derive(Default)]
@@ -217,6 +219,10 @@ impl NameService {
             (_, ClientMessage::Status { request }) => self.answer_status(now, conn, request),
             (Role::Session(session), message) => self.session_message(now, session, message),
             (Role::Observer, ClientMessage::Goodbye) => self.finish(conn),
+            (Role::Observer, ClientMessage::SyncEnd) => {}
+            (Role::Observer, ClientMessage::Heartbeat { sequence }) => {
+                self.send(conn, ServerMessage::HeartbeatAck { sequence });
+            }
             (Role::Observer, ClientMessage::Resign { request, election, .. }) => {
                 let reason = "an observer has no namespace: name the one that is meant".to_owned();
                 let (election, code) = (Some(election), Refusal::Namespace);

@@ -7,7 +7,8 @@ use crate::core::wire::message::ServerMessage;
 
 impl NameService {
     pub(super) fn watch(&mut self, id: SessionId, component: Name) {
-        if self.session(id).watches.len() >= MAX_PER_SESSION {
+        let watches = &self.session(id).watches;
+        if watches.len() >= MAX_PER_SESSION && !watches.contains(&component) {
             let reason = format!("a session watches {MAX_PER_SESSION} components at the most");
             let failure =
                 ServerMessage::Failure { request: 0, election: None, code: Refusal::Limit, reason };

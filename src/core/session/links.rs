@@ -128,7 +128,8 @@ impl Session {
     pub(super) fn connect(&mut self, now: Moment) {
         self.next_connection += 1;
         let conn = ConnectionId(self.next_connection);
-        let patience = (self.settings.timing.session_timeout / 4).max(MIN_PATIENCE);
+        let timing = self.identity.map_or(self.settings.timing, |identity| identity.timing);
+        let patience = (timing.session_timeout / 4).max(MIN_PATIENCE);
         let give_up_at = now + patience;
         self.attempt = Some(Attempt { conn, peer: None, hello_at: now, give_up_at });
         self.outputs.push_back(Output::Connect { conn });

@@ -34,6 +34,8 @@ TASK_MANAGER = {
     "taskmanager.bind-host": "127.0.0.1",
     "taskmanager.numberOfTaskSlots": 1,
     "taskmanager.memory.process.size": "1g",
+    # how long the slots of a job that lost its JobManager are kept for it; 10 s if not set
+    "taskmanager.slot.timeout": "2 s",
 }
 
 
@@ -87,13 +89,17 @@ class Cli(FlinkProcess):
 class Cluster:
     """Starts the processes; `processes` ends them."""
 
-    def __init__(self, processes, directory, flink, discovery, jars=(), config=None, usrlib=()):
-        """`config` is for all processes alike; `usrlib` are jars for application mode."""
+    def __init__(
+        self, processes, directory, flink, discovery, jars=(), config=None, usrlib=(), jvm=""
+    ):
+        """`config` and `jvm`, more arguments for the JVM, are for all processes alike; `usrlib` are
+        jars for application mode."""
         self.directory = Path(directory)
         self.discovery = discovery
         self._processes = processes
         self._flink = flink
         self._config = config or {}
+        self._jvm = jvm
         self._calls = 0
         self.directory.mkdir(parents=True, exist_ok=True)
         self.home = flink.install(self.directory / "flink", *jars)
@@ -122,7 +128,8 @@ class Cluster:
         process = self._processes.start(Cli, self, name, config, arguments)
         status = process.wait(timeout)
         if status:
-            raise Failed(f"flink {' '.join(arguments)}: status {status}\n{process.tail()}")
+            said = f"flink {' '.join(arguments)}: status {status}\n{process.tail()}"
+            raise Failed(said, process)
         return process.output.read_text()
 
     def submit(self, jar, *arguments):
@@ -152,14 +159,16 @@ class Cluster:
             "FLINK_PID_DIR": str(directory / "pid"),
             "FLINK_IDENT_STRING": name,
             # one log, not two: the console would repeat the file
-            "JVM_ARGS": f"-Dconsole.log.level=OFF -Djava.io.tmpdir={directory / 'tmp'} {QUICK}",
+            "JVM_ARGS": " ".join(
+                [QUICK, "-Dconsole.log.level=OFF", f"-Djava.io.tmpdir={directory}/tmp", self._jvm]
+            ),
         }
 
 
 class Rest:
     """Flink's REST interface at HOST:PORT."""
 
-    def __init__(self, address, ssl=None):
+    def __init__(self, address):
         self.address = address
 
     def get(self, path):

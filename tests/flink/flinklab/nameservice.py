@@ -9,16 +9,21 @@ from . import paths
 class NameService:
     """The name service at `endpoint`, as its command line program sees it."""
 
-    def __init__(self, endpoint, namespace):
+    def __init__(self, endpoint, namespace, options=()):
+        """`options` are more of the command's, those of TLS for example."""
         self.endpoint = endpoint
         self.namespace = namespace
+        self._options = options
 
-    def command(self, *more):
-        return ["leaderserver", "status", "--endpoint", self.endpoint, *self._only(), *more]
+    @property
+    def command(self):
+        """The command as one would type it."""
+        only = ["--namespace", self.namespace]
+        return ["leaderserver", "status", "--endpoint", self.endpoint, *only, *self._options]
 
     def printed(self, *more):
-        """What the command prints; an OSError if it fails."""
-        command = [str(paths.command()), *self.command(*more)[1:]]
+        """What the command prints; a ConnectionError if it fails."""
+        command = [paths.command(), *self.command[1:], "-qq", "--timeout", "3s", *more]
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
         )
@@ -46,6 +51,3 @@ class NameService:
             if address.startswith(("http://", "https://")):
                 return address.split("://")[1]
         return None
-
-    def _only(self):
-        return ["--namespace", self.namespace]

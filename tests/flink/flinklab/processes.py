@@ -14,14 +14,22 @@ import subprocess
 import time
 
 POLL_SECONDS = 0.1
-TAIL_LINES = 30
+TAIL_LINES = 15
+TAIL_COLUMNS = 240
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 
 
 class Failed(AssertionError):
-    """Something awaited did not happen; the message says what, and shows the ends of the logs."""
+    """Something awaited did not happen; the message says what, and shows the ends of the logs.
+
+    `process` is the one that failed, where there is one.
+    """
+
+    def __init__(self, message, process=None):
+        super().__init__(message)
+        self.process = process
 
 
 class Process:
@@ -112,7 +120,7 @@ class Process:
         return match
 
     def tail(self):
-        lines = self.text().splitlines()[-TAIL_LINES:]
+        lines = [line[:TAIL_COLUMNS] for line in self.text().splitlines()[-TAIL_LINES:]]
         state = "running" if self.alive else f"ended, status {self.status}"
         return "\n".join([f"--- {self.name} (pid {self.pid}, {state}) {self.output}", *lines])
 

@@ -57,7 +57,7 @@ class Proxy:
                 self._listener.close()
                 self._listener = None
             for end in list(self._pairs):
-                self._drop(end)
+                self._drop(end, _reset)
 
     def restore(self):
         with self._lock:
@@ -100,16 +100,17 @@ class Proxy:
             data = end.recv(CHUNK)
             if data:
                 self._pairs[end].sendall(data)
-                return
+            else:
+                self._drop(end, socket.socket.close)
         except OSError:
-            pass
-        self._drop(end)
+            self._drop(end, _reset)
 
-    def _drop(self, end):
+    def _drop(self, end, how):
+        """Ends both connections: the other one as this one ended."""
         for one in (end, self._pairs.get(end)):
             if self._pairs.pop(one, None):
                 self._selector.unregister(one)
-                _reset(one)
+                how(one)
 
 
 def _reset(end):

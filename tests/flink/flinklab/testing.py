@@ -8,16 +8,19 @@ from .cluster import Cluster, Rest, wait_for_running, wait_for_task_managers
 from .nameservice import NameService
 from .processes import wait_for
 
+NAMESPACE = "/test"
+
 
 class Lab:
     """One cluster under test: its processes, and the ways to look at it."""
 
-    def __init__(self, processes, version, directory, options=None, namespace="/test", **more):
-        """`options` are keys of LeaderServer; `more` goes to the `Cluster`."""
+    def __init__(self, processes, version, directory, options=None, status=(), **more):
+        """`options` are keys of LeaderServer, `status` those of its command; `more` goes to the
+        `Cluster`."""
         self.flink = distribution.get(version)
         self.job = job.build(self.flink, directory / "job")
-        self.discovery = discovery.LeaderServer(namespace, options=options)
-        self.name_service = NameService(self.discovery.endpoint, namespace)
+        self.discovery = discovery.LeaderServer(NAMESPACE, options=options)
+        self.name_service = NameService(self.discovery.endpoint, NAMESPACE, status)
         jar = paths.drop_in_jar(version)
         if more.pop("application", False):
             more["usrlib"] = [self.job]

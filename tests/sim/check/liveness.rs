@@ -68,7 +68,7 @@ impl World {
         self.open()
             .map(|(i, id)| {
                 let process = &self.processes[i];
-                let election = self.setup.mode.election_of(&process.users[&id].component);
+                let election = process.mode.election_of(&process.users[&id].component);
                 (process.namespace.clone(), election)
             })
             .collect()
@@ -79,7 +79,7 @@ impl World {
         for (i, id) in self.open() {
             let process = &self.processes[i];
             let user = &process.users[&id];
-            let here = self.setup.mode.election_of(&user.component);
+            let here = process.mode.election_of(&user.component);
             if process.namespace != *namespace || here != *election {
                 continue;
             }

@@ -37,6 +37,8 @@ pub struct Truth {
     pub ended: BTreeMap<(u64, u64), String>,
     /// How often somebody was granted.
     pub grants: u64,
+    /// How often leader information was written.
+    pub publishes: u64,
 }
 
 impl Truth {
@@ -46,6 +48,7 @@ impl Truth {
 
     /// The server takes a message off a connection.
     pub fn server_received(&mut self, link: u64, message: &ClientMessage, now: Moment) {
+        self.publishes += u64::from(matches!(message, ClientMessage::Publish { .. }));
         let Some(session) = self.carried.get(&link).and_then(|id| self.sessions.get_mut(id)) else {
             return;
         };

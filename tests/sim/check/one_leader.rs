@@ -37,7 +37,7 @@ impl World {
         let process = &self.processes[i];
         for (&id, user) in &process.users {
             let Some(session) = self.leadership(i, id) else { continue };
-            let election = self.setup.mode.election_of(&user.component);
+            let election = process.mode.election_of(&user.component);
             self.check_leads(i, &election, session);
         }
     }

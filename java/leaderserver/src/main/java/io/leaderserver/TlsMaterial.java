@@ -70,10 +70,10 @@ public final class TlsMaterial {
             throw failed("there is no trusted certificate", null);
         }
         final byte[][] encoded = new byte[2 + chain.length + trusted.length][];
-        if (key.getEncoded() == null || !"PKCS#8".equals(key.getFormat())) {
+        encoded[0] = key.getEncoded();
+        if (encoded[0] == null || !"PKCS#8".equals(key.getFormat())) {
             throw failed("the private key has no PKCS#8 form: " + key.getAlgorithm(), null);
         }
-        encoded[0] = EcKeys.encode(key, chain[0].getPublicKey());
         encoded[1] = new byte[] {(byte) chain.length};
         encode(chain, encoded, 2);
         encode(trusted, encoded, 2 + chain.length);

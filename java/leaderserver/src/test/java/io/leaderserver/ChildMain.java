@@ -29,6 +29,10 @@ final class ChildMain {
             case "leave-open":
                 leaveOpen(new CountDownLatch(1));
                 break;
+            case "stay":
+                leaveOpen(new CountDownLatch(1));
+                new CountDownLatch(1).await();
+                break;
             case "exit-in-callback":
                 exitInCallback();
                 break;

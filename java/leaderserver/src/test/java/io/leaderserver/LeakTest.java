@@ -25,8 +25,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * LESSONS 22 (FLINK-33053): 10 000 starts and stops leave nothing. The kernel is asked about all but
- * the heap, which is of a fixed size and touched from the start, and is asked about by itself.
+ * LESSONS 22 (FLINK-33053): 10 000 starts and stops leave nothing. The kernel is asked about all
+ * but the heap, which is of a fixed size and touched from the start, and is asked about by itself.
  */
 @Timeout(600)
 class LeakTest {

@@ -22,7 +22,9 @@ import java.net.ServerSocket;
 import java.net.URLClassLoader;
 import java.util.AbstractMap.SimpleEntry;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Function;
@@ -44,12 +46,15 @@ class LogTest {
 
     private final BlockingQueue<LogRecord> records = new LinkedBlockingQueue<>();
 
+    private final Set<String> threads = ConcurrentHashMap.newKeySet();
+
     private volatile CountDownLatch block;
 
     private final Handler handler =
             new Handler() {
                 @Override
                 public void publish(LogRecord record) {
+                    threads.add(Thread.currentThread().getName());
                     final CountDownLatch until = block;
                     records.add(record);
                     if (until != null) {
@@ -119,6 +124,7 @@ class LogTest {
             final RecordingContender contender = new RecordingContender();
             other.register("x", contender);
             contender.awaitGranted();
+            assertEquals(Set.of("leaderserver-log"), threads);
         } finally {
             go.countDown();
         }

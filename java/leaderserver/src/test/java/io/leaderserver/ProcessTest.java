@@ -13,15 +13,19 @@
 
 package io.leaderserver;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Collections;
+import java.util.Scanner;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** LESSONS 28 (valkey-glide#4973, comet#5748): nothing of ours keeps a JVM from exiting. */
 class ProcessTest {
+
+    private static final int SIGTERM = 15;
 
     /** It returns from main with server, clients, contenders and a blocked callback left open. */
     @Test
@@ -40,10 +44,14 @@ class ProcessTest {
     /** SIGTERM, which runs the shutdown hooks, of which none is ours. */
     @Test
     void endsOnSignal() throws Exception {
-        final Process child = Support.startChild(Collections.emptyList(), "exit-in-callback");
-        try {
+        final Process child = Support.startChild(Collections.emptyList(), "stay");
+        try (Scanner output = new Scanner(child.getInputStream())) {
+            while (!output.nextLine().equals("leaving")) {
+                // Other lines are the logs'.
+            }
             child.destroy();
             assertTrue(child.waitFor(Support.PATIENCE_SECONDS, TimeUnit.SECONDS));
+            assertEquals(128 + SIGTERM, child.exitValue());
         } finally {
             child.destroyForcibly();
         }

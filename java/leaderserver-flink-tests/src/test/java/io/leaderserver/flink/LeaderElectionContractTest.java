@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * What Flink expects of {@code LeaderElectionService} and {@code LeaderElection}, through the
  * factory. The numbers are those of the list of expectations; what needs two candidates is in
- * {@code CandidatesContractTest}, what is about running callbacks in {@code CallbackContractTest}.
+ * {@link CandidatesContractTest}, what is about running callbacks in {@link CallbackContractTest}.
  */
 @ParameterizedClass(name = "{0}")
 @MethodSource("io.leaderserver.flink.Variant#all")
@@ -162,7 +162,7 @@ class LeaderElectionContractTest extends ContractTestBase {
     @Test
     void theSecondConfirmationFails() throws Exception {
         final LeaderElection election = services.getResourceManagerLeaderElection();
-        final UUID id = lead(election, "first").awaitGrant();
+        final UUID id = lead(election, "first").awaitGrantEnd();
         final TestingListener listener =
                 listenTo(elsewhere().getResourceManagerLeaderRetriever());
         final CompletableFuture<Void> second = Elections.confirm(election, id, "second");

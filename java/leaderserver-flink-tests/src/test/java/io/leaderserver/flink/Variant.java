@@ -12,7 +12,6 @@
 
 package io.leaderserver.flink;
 
-import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.configuration.Configuration;
 
@@ -31,14 +30,15 @@ final class Variant {
         this.perComponent = perComponent;
     }
 
-    /** Every one. */
+    /** Every name service, and both ways where the way may matter. */
     static List<Variant> all() {
-        final List<Variant> all = new ArrayList<>();
-        for (NameServices nameService : NameServices.values()) {
-            all.add(new Variant(nameService, false));
-            all.add(new Variant(nameService, true));
-        }
-        return all;
+        return List.of(
+                new Variant(NameServices.EMBEDDED, false),
+                new Variant(NameServices.EMBEDDED_NAMED, false),
+                new Variant(NameServices.EMBEDDED_NAMED, true),
+                new Variant(NameServices.JOB_MANAGER, false),
+                new Variant(NameServices.JOB_MANAGER, true),
+                new Variant(NameServices.JOB_MANAGER_ADDRESS, false));
     }
 
     /** Those over which two processes can compete. */

@@ -1,9 +1,10 @@
 //! A connection that carries frames.
 
-use std::cell::RefCell;
+mod reading;
+
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -14,8 +15,10 @@ use tokio::sync::Notify;
 
 use super::tls::TlsStream;
 use super::{Ended, socket};
-use crate::core::error::{Error, Refusal};
+use crate::core::error::Error;
 use crate::core::wire::frame::FrameReader;
+use reading::Read;
+pub(super) use reading::Received;
 
 /// How long the other end has to take what was sent before a close.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
@@ -26,15 +29,8 @@ const MAX_UNPROCESSED: usize = 256 * 1024;
 /// What a frame takes beside its own bytes.
 const FRAME_OVERHEAD: usize = 64;
 
-/// What is read at once, into memory that all connections of a thread share.
-const SCRATCH: usize = 64 * 1024;
-
 /// How often one connection reads before others have their turn.
 const READS_PER_TURN: usize = 4;
-
-thread_local! {
-    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
-}
 
 /// One connection, shared by whoever sends on it and the one task that reads it.
 ///
@@ -47,6 +43,8 @@ pub struct Channel {
     is_tls: bool,
     max_unread: usize,
     state: Mutex<State>,
+    /// A write has failed. The runtime need not have heard of it yet: reads ask the system.
+    has_failed: AtomicBool,
     /// Wakes the task: there is something to flush, to close, or room to read again.
     wake: Notify,
     unprocessed: AtomicUsize,
@@ -69,16 +67,6 @@ enum Phase {
     Closing,
     /// More waits unread than may.
     Cut,
-}
-
-/// Whether there is more to read.
-enum Read {
-    /// Not now.
-    Dry,
-    /// There may be.
-    More,
-    /// Too much is unprocessed.
-    Paused,
 }
 
 impl Channel {
@@ -106,6 +94,7 @@ impl Channel {
             is_tls,
             max_unread,
             state: Mutex::new(state),
+            has_failed: AtomicBool::new(false),
             wake: Notify::new(),
             unprocessed: AtomicUsize::new(0),
         })
@@ -234,98 +223,23 @@ impl Channel {
                 self.write_failed(&mut state, error);
             }
         }
+        // What arrived before a failure is still heard, to the very end.
+        let failed = self.has_failed.load(Ordering::Acquire);
         match self.read(reader, on_frame)? {
-            Read::More | Read::Paused => Ok(()),
+            Read::Paused => Ok(()),
+            Read::More => {
+                if failed {
+                    self.wake.notify_one();
+                }
+                Ok(())
+            }
+            Read::Dry if !failed => Ok(()),
             Read::Dry => match &self.state.lock().write_error {
-                None => Ok(()),
                 Some(error) if error.kind() == ErrorKind::ConnectionReset => Err(Ended::Peer),
                 Some(error) => Err(Ended::Failed(format!("it can't be written to: {error}"))),
+                None => Ok(()),
             },
         }
-    }
-
-    fn read(
-        &self,
-        reader: &mut FrameReader,
-        on_frame: &mut impl FnMut(Bytes) -> Result<(), Error>,
-    ) -> Result<Read, Ended> {
-        // Those that a pause has left come first: the socket may have no news any more.
-        let mut paused = self.take_frames(reader, on_frame)?;
-        for _ in 0..READS_PER_TURN {
-            if paused {
-                return Ok(Read::Paused);
-            }
-            match self.receive(|input| reader.buffer().extend_from_slice(input)) {
-                Ok(0) => return Err(self.judge_end()),
-                Ok(_) => paused = self.take_frames(reader, on_frame)?,
-                Err(Received::Io(error)) if is_transient(&error) => return Ok(Read::Dry),
-                Err(Received::Io(error)) if error.kind() == ErrorKind::ConnectionReset => {
-                    return Err(Ended::Peer);
-                }
-                Err(Received::Io(error)) => return Err(Ended::Failed(error.to_string())),
-                Err(Received::Tls(reason)) => return Err(Ended::Malformed(Error::Tls(reason))),
-            }
-        }
-        Ok(Read::More)
-    }
-
-    /// Hands out all whole frames that were read. Answers whether too much is unprocessed for that.
-    fn take_frames(
-        &self,
-        reader: &mut FrameReader,
-        on_frame: &mut impl FnMut(Bytes) -> Result<(), Error>,
-    ) -> Result<bool, Ended> {
-        loop {
-            if self.unprocessed.load(Ordering::Acquire) > MAX_UNPROCESSED {
-                return Ok(true);
-            }
-            let frame = reader.next_frame().map_err(|error| Ended::Malformed(explain(error)))?;
-            let Some(frame) = frame else { return Ok(false) };
-            self.unprocessed.fetch_add(frame.len() + FRAME_OVERHEAD, Ordering::AcqRel);
-            on_frame(frame).map_err(Ended::Malformed)?;
-        }
-    }
-
-    /// Nothing more can be read: by the peer's FIN, unless a write found out first that the
-    /// connection is over. The system tells the cause only once, and from then on reads end like
-    /// this whatever it was, a time-out included (R1).
-    fn judge_end(&self) -> Ended {
-        match &self.state.lock().write_error {
-            None => Ended::Peer,
-            // An RST; after a FIN it shows as a broken pipe.
-            Some(error)
-                if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) =>
-            {
-                Ended::Peer
-            }
-            Some(error) => Ended::Failed(error.to_string()),
-        }
-    }
-
-    /// Reads once. Answers how much came over the network: nothing at the end. With TLS, that may
-    /// be more or less than what `take` gets.
-    fn receive(&self, mut take: impl FnMut(&[u8])) -> Result<usize, Received> {
-        if !self.is_tls {
-            return self.receive_raw(take);
-        }
-        BUFFER.with_borrow_mut(|scratch| {
-            let mut state = self.state.lock();
-            let tls = state.tls.as_mut().expect("a connection with TLS keeps it");
-            let size = tls.receive(&self.socket, scratch, &mut take);
-            // The handshake answers what it reads, and an alert says why it fails.
-            if let Err(error) = self.flush(&mut state) {
-                self.write_failed(&mut state, error);
-            }
-            size
-        })
-    }
-
-    fn receive_raw(&self, mut take: impl FnMut(&[u8])) -> Result<usize, Received> {
-        BUFFER.with_borrow_mut(|scratch| {
-            let size = socket::read(&self.socket, scratch)?;
-            take(&scratch[..size]);
-            Ok(size)
-        })
     }
 
     /// Writes what the socket takes.
@@ -366,6 +280,7 @@ impl Channel {
     fn write_failed(&self, state: &mut State, error: io::Error) {
         state.clear();
         state.write_error.get_or_insert(error);
+        self.has_failed.store(true, Ordering::Release);
         self.wake.notify_one();
     }
 
@@ -428,21 +343,6 @@ impl State {
     }
 }
 
-/// Why nothing was received.
-#[derive(Debug)]
-pub enum Received {
-    /// The system's word, or that there is nothing now.
-    Io(io::Error),
-    /// What came breaks TLS.
-    Tls(String),
-}
-
-impl From<io::Error> for Received {
-    fn from(error: io::Error) -> Self {
-        Received::Io(error)
-    }
-}
-
 async fn ready(socket: &TcpStream, interest: Option<Interest>) -> io::Result<()> {
     match interest {
         Some(interest) => socket.ready(interest).await.map(|_| ()),
@@ -452,19 +352,4 @@ async fn ready(socket: &TcpStream, interest: Option<Interest>) -> io::Result<()>
 
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
-}
-
-/// A length that is none shows what the other end speaks instead.
-fn explain(error: Error) -> Error {
-    let Error::TooLarge { size, .. } = &error else { return error };
-    let start = (*size as u32).to_be_bytes();
-    let speaks = match &start {
-        [0x14..=0x17, 3, ..] => "TLS, which is off at this end",
-        b"GET " | b"POST" | b"PUT " | b"HEAD" | b"OPTI" | b"HTTP" => "HTTP",
-        _ => return error,
-    };
-    Error::Refused {
-        code: Refusal::Protocol,
-        reason: format!("the other end of the connection speaks {speaks}: check the port"),
-    }
 }
