@@ -37,9 +37,7 @@ fn sizes(report: &mut Report) {
     // This program is target/release/deps/measure-….
     let this = std::env::current_exe().expect("Linux says so");
     let built = this.ancestors().nth(2).map_or_else(PathBuf::new, Path::to_path_buf);
-    let library = newest(&[built, root.join("dist")], |name| {
-        name == "libleaderserver.so"
-    });
+    let library = newest(&[built, root.join("dist")], |name| name == "libleaderserver.so");
     let jars = |line: &str| {
         let built = root.join(format!("java/leaderserver-flink-{line}/target"));
         let start = format!("leaderserver-flink-{line}-");

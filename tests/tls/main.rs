@@ -144,7 +144,8 @@ fn tls_at_the_client_only() {
 
 #[test]
 fn keys_that_can_not_be_used_are_refused_at_once() {
-    let cases: [(&str, fn(&mut TlsConfig)); 6] = [
+    type Change = fn(&mut TlsConfig);
+    let cases: [(&str, Change); 6] = [
         ("private key can't be used", |tls| tls.key = b"no key".to_vec()),
         ("not that of the private key", |tls| tls.chain = vec![certificate("ec384")]),
         ("there is no certificate", |tls| tls.chain.clear()),

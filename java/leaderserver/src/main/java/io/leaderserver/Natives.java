@@ -18,10 +18,12 @@ package io.leaderserver;
  *
  * <p>Handles are numbers (kind, generation, slot). A handle that was closed, never existed or is of
  * another kind is never dangerous: functions that answer something answer "closed" (each says how),
- * the others do nothing. Only what is documented to throw throws, and always {@link
- * LeaderServerException} (with the status code of the C header) or {@link NullPointerException}.
+ * the others do nothing. What is thrown is always {@link LeaderServerException} (with the status
+ * code of the C header), {@link NullPointerException} for a null argument, or {@link
+ * OutOfMemoryError}. Beside what each function documents, any may throw the code INTERNAL: something
+ * in the library is broken, and the handle answers the same from then on; the process goes on.
  *
- * <p>No native function calls back into Java. {@link #clientPoll} is the only one that waits.
+ * <p>No native function calls back into Java. Those that wait say so; the others never do.
  */
 final class Natives {
 
@@ -92,8 +94,9 @@ final class Natives {
      *
      * @param options alternating names and values: {@code listen} (host:port, port 0 picks one;
      *     absent: no listener, in-process clients only), {@code namespace} (absent: any), {@code
-     *     max-session-timeout}, {@code cold} (true or false), {@code max-connections}. Durations are a
-     *     number of milliseconds.
+     *     max-session-timeout}, {@code cold} (true or false), {@code max-connections}, {@code
+     *     max-unread} (bytes that may wait for a client that does not read). Durations are a number
+     *     of milliseconds.
      * @param tls null for plain TCP, else as in {@link #clientOpen}; clients must then show a
      *     certificate that {@code tls[2…]} trusts.
      * @return handle
@@ -103,7 +106,7 @@ final class Natives {
     /** The port that was bound; 0 if there is no listener or the server was stopped. */
     static native int serverPort(long server);
 
-    /** Stops the server and returns when its port is free again. Idempotent. */
+    /** Stops the server, waits until its port is free again, some seconds at most. Idempotent. */
     static native void serverStop(long server);
 
     // ---------------------------------------------------------------------------------------------
@@ -114,15 +117,16 @@ final class Natives {
      *
      * @param options alternating names and values: {@code endpoint} ({@code embedded:}, {@code
      *     embedded:NAME}, {@code leader://host:port}; absent: unbound until {@link #clientAttach}),
-     *     {@code namespace}, {@code name} (a label for status and logs), {@code session-timeout},
+     *     {@code namespace} (needed), {@code name} (a label for status and logs), {@code
+     *     session-timeout},
      *     {@code disconnect-grace}, {@code stall-timeout}, {@code retrieval-timeout} (−1: for ever),
      *     {@code operation-timeout}, {@code election} ({@code per-process} or {@code per-component}),
      *     {@code stall-exempt} (true: contenders are exempt from the stall time-out while attached to a
      *     server of this process). Durations are a number of milliseconds.
      * @param tls null for plain TCP, else {@code tls[0]} the private key (PKCS#8, DER), {@code tls[1]}
      *     number of certificates in the own chain as one byte, then those, then the trusted
-     *     certificates (X.509, DER); the last element may be a fingerprint, see {@code
-     *     tls-fingerprint} in options: hex SHA-1 or SHA-256 of the only certificate accepted.
+     *     certificates (X.509, DER). With the option {@code tls-fingerprint}, hex SHA-1 or SHA-256,
+     *     only that certificate is accepted.
      * @return handle
      */
     static native long clientOpen(String[] options, byte[][] tls);
@@ -142,13 +146,14 @@ final class Natives {
      * than a quarter of that or a second.
      *
      * @param cookies gets the cookies; what does not fit comes with the next call
-     * @return how many; 0 when the time was over or only log records came; −1 once the client is closed
+     * @return how many; 0 when the time was over; −1 once the client is closed
      */
     static native int clientPoll(long client, long[] cookies, int timeoutMs);
 
     /**
      * Where the client stands, as a JSON object (the name service it is bound to, connected or not,
-     * session, elections); for {@code toString} and tests. Null once closed.
+     * session, elections); for {@code toString} and tests. Waits for a second at most. Null once
+     * closed.
      */
     static native String clientState(long client);
 

@@ -24,7 +24,11 @@ import java.util.concurrent.TimeUnit;
 /** A JVM of its own that runs {@link ChildMain}; what it prints is there to be waited for. */
 final class Child implements AutoCloseable {
 
+    /** What {@link ChildMain} said, without the mark. */
     final Events<String> lines;
+
+    /** What else was printed: logs, and words of the JVM. */
+    final Events<String> output;
 
     private final Process process;
     private final PrintStream input;
@@ -42,7 +46,8 @@ final class Child implements AutoCloseable {
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.add(ChildMain.class.getName());
         command.addAll(Arrays.asList(arguments));
-        lines = new Events<>("the output of " + Arrays.toString(arguments));
+        lines = new Events<>("of " + Arrays.toString(arguments) + " the parent");
+        output = new Events<>("of the output the parent");
         process = new ProcessBuilder(command).redirectErrorStream(true).start();
         input = new PrintStream(process.getOutputStream(), true);
         reader = new Thread(this::read, "child-output");
@@ -51,10 +56,14 @@ final class Child implements AutoCloseable {
     }
 
     private void read() {
-        try (BufferedReader output =
+        try (BufferedReader printed =
                 new BufferedReader(new InputStreamReader(process.getInputStream()))) {
-            for (String line = output.readLine(); line != null; line = output.readLine()) {
-                lines.add(line);
+            for (String line = printed.readLine(); line != null; line = printed.readLine()) {
+                if (line.startsWith(ChildMain.MARK)) {
+                    lines.add(line.substring(ChildMain.MARK.length()));
+                } else {
+                    output.add(line);
+                }
             }
         } catch (IOException e) {
             // It was ended.
@@ -66,10 +75,19 @@ final class Child implements AutoCloseable {
         input.println(line);
     }
 
-    /** Waits for a line that begins so, and answers the rest of it. */
+    /** Waits until it says a line that begins so, and answers the rest of it. */
     String await(String beginning) {
+        return await(lines, beginning);
+    }
+
+    /** The same of what else is printed. */
+    String awaitOutput(String beginning) {
+        return await(output, beginning);
+    }
+
+    private static String await(Events<String> from, String beginning) {
         while (true) {
-            final String line = lines.next();
+            final String line = from.next();
             if (line.startsWith(beginning)) {
                 return line.substring(beginning.length()).trim();
             }
@@ -79,7 +97,7 @@ final class Child implements AutoCloseable {
     /** Waits for the end of the process, and answers its exit status. */
     int awaitEnd() throws InterruptedException {
         if (!process.waitFor(Events.PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
-            throw new AssertionError("the child has not ended; it said: " + lines.all());
+            throw new AssertionError("the child has not ended: " + lines.all() + output.all());
         }
         reader.join();
         return process.exitValue();

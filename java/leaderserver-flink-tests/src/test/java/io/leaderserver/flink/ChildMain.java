@@ -28,7 +28,14 @@ import org.apache.flink.runtime.leaderretrieval.LeaderRetrievalService;
 /** What tests have done by a JVM of its own. It says on standard output how that goes. */
 final class ChildMain {
 
+    /** Begins what is said to the parent. */
+    static final String MARK = "> ";
+
     private ChildMain() {}
+
+    private static void say(String line) {
+        System.out.println(MARK + line);
+    }
 
     public static void main(String[] arguments) throws Exception {
         switch (arguments[0]) {
@@ -60,9 +67,9 @@ final class ChildMain {
         contender.onGrant(
                 id -> {
                     Elections.confirm(election, id, name).join();
-                    System.out.println(name + " granted " + id);
+                    say(name + " granted " + id);
                 });
-        contender.onRevoke(() -> System.out.println(name + " revoked"));
+        contender.onRevoke(() -> say(name + " revoked"));
         election.startLeaderElection(contender);
         return contender;
     }
@@ -93,7 +100,7 @@ final class ChildMain {
                     ServicesTestBase.factory().createClientHAServices(copy);
             client.getClusterRestEndpointLeaderRetriever().start(new TestingListener("client"));
         }
-        System.out.println("leaving");
+        say("leaving");
     }
 
     /** A JobManager that leads, and says whether it does when asked. */
@@ -104,10 +111,10 @@ final class ChildMain {
         configuration.setString("high-availability.leader-server.disconnect-grace", "200 ms");
         configuration.setString("high-availability.leader-server.stall-timeout", "300 ms");
         final LeaderElection election = services(configuration).getDispatcherLeaderElection();
-        System.out.println("endpoint " + configuration.toMap().get(NameServices.ENDPOINT));
-        System.out.println(
+        say("endpoint " + configuration.toMap().get(NameServices.ENDPOINT));
+        say(
                 "cluster " + configuration.toMap().get("high-availability.cluster-id"));
-        answer(election, contend(election, "dispatcher").awaitGrant());
+        answer(election, contend(election, "dispatcher").awaitGrantEnd());
     }
 
     /** Two JobManagers of one JVM; the first leads. */
@@ -116,17 +123,17 @@ final class ChildMain {
                 ServicesTestBase.configuration(NameServices.EMBEDDED_NAMED);
         configuration.setString("high-availability.leader-server.stall-timeout", "500 ms");
         final LeaderElection first = services(configuration).getDispatcherLeaderElection();
-        final UUID id = contend(first, "first").awaitGrant();
+        final UUID id = contend(first, "first").awaitGrantEnd();
         contend(services(configuration).getDispatcherLeaderElection(), "second");
         answer(first, id);
     }
 
     private static void answer(LeaderElection election, UUID id) {
-        System.out.println("ready");
+        say("ready");
         final Scanner questions = new Scanner(System.in);
         while (questions.hasNextLine()) {
             if (questions.nextLine().equals("leads?")) {
-                System.out.println("leads " + Elections.has(election, id));
+                say("leads " + Elections.has(election, id));
             }
         }
     }
@@ -154,7 +161,7 @@ final class ChildMain {
             }
             measure(nameService + ", services", restarts, number -> openAndClose(configuration));
         }
-        System.out.println("measured");
+        say("measured");
     }
 
     private static void startAndStop(
@@ -209,9 +216,11 @@ final class ChildMain {
             round.run(number);
         }
         final long[] after = usage();
-        System.out.printf(
-                "growth %d %d %d %d: %s%n",
-                rounds, after[0] - before[0], after[1] - before[1], after[2] - before[2], what);
+        final StringBuilder growth = new StringBuilder("growth");
+        for (int i = 0; i < before.length; i++) {
+            growth.append(' ').append(after[i] - before[i]);
+        }
+        say(growth + " in " + rounds + " rounds: " + what);
     }
 
     /** Threads, descriptors and kilobytes; the heap does not count, it is all touched at start. */

@@ -33,7 +33,7 @@ final class Debugger implements AutoCloseable {
 
     /** Attaches to a child that was started with {@link #JVM_ARGUMENTS}. */
     Debugger(Child child) throws Exception {
-        final String port = child.await("Listening for transport dt_socket at address:");
+        final String port = child.awaitOutput("Listening for transport dt_socket at address:");
         for (AttachingConnector connector :
                 Bootstrap.virtualMachineManager().attachingConnectors()) {
             if (connector.transport().name().equals("dt_socket")
