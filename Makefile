@@ -103,6 +103,7 @@ verify: native ## format, lints, layers, header, symbols, licences; writes nothi
 fix: ## what `make verify` complains of and a tool can mend
 	$(CARGO) fmt
 	$(CARGO) clippy --all-targets --fix --allow-dirty --allow-staged
+	LEADERSERVER_BLESS=1 $(CARGO) test --test generated
 	$(if $(wildcard tests/header.rs),LS_WRITE_HEADER=1 $(CARGO) test --test header)
 
 # --- dist -------------------------------------------------------------------------------------
