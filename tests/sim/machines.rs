@@ -306,7 +306,9 @@ fn a_request_without_an_answer_fails_in_time() {
     assert!(world.processes[a].answers.is_empty());
     world.run_for(ms(200));
     let answers = &world.processes[a].answers;
-    assert!(matches!(answers[..], [(_, Err(Error::Unreachable { after, .. }))] if after == ms(3000)));
+    assert!(
+        matches!(answers[..], [(_, Err(Error::Unreachable { after, .. }))] if after == ms(3000))
+    );
 }
 
 /// P10: any messages in any order, from anybody, leave it standing, and nothing is said to a
@@ -498,11 +500,8 @@ fn r7_a_resume_does_not_bring_back_what_was_given_up() {
     client.does();
     client.conn = ConnectionId(2);
     client.connect();
-    let done = client.hears(ServerMessage::Welcome(Box::new(welcome(
-        7,
-        true,
-        vec![leading(ID, None)],
-    ))));
+    let done =
+        client.hears(ServerMessage::Welcome(Box::new(welcome(7, true, vec![leading(ID, None)]))));
     assert_eq!(client.leads(), None);
     let first = done.iter().find(|output| matches!(output, session::Output::Send { .. }));
     let stepped_down = ClientMessage::SteppedDown { election: name("process"), epoch: ID.epoch };

@@ -3,6 +3,7 @@
 
 use leaderserver::core::config::LEAST_SAFE_GRACE;
 use leaderserver::core::ids::{LeaderSessionId, Name};
+use leaderserver::core::wire::message::ClientMessage;
 
 use crate::world::World;
 
@@ -39,6 +40,26 @@ impl World {
             let Some(session) = self.leadership(i, id) else { continue };
             let election = process.mode.election_of(&user.component);
             self.check_leads(i, &election, session);
+        }
+    }
+
+    /// R8: whoever says that it leads no more does not lead when it says so.
+    pub(crate) fn check_said(&self, i: usize, message: &ClientMessage) {
+        let process = &self.processes[i];
+        for (&id, user) in &process.users {
+            let Some(session) = self.leadership(i, id) else { continue };
+            let here = process.mode.election_of(&user.component);
+            let given_up = match message {
+                ClientMessage::SteppedDown { election, epoch } => {
+                    *election == here && *epoch == session.epoch
+                }
+                ClientMessage::Leave { election } => *election == here,
+                ClientMessage::Goodbye => true,
+                _ => false,
+            };
+            if given_up {
+                self.fail("R8", &format!("p{i} says {message:?}, and {id:?} still leads"));
+            }
         }
     }
 
