@@ -365,7 +365,7 @@ fn any_message(rng: &mut ChaCha8Rng, welcomes: &[Welcome]) -> ClientMessage {
                 Some(welcome) if welcome.session.is_some() => resuming(welcome, request),
                 _ => hello(),
             };
-            if rng.next_u32() % 8 == 0 {
+            if rng.next_u32().is_multiple_of(8) {
                 hello.namespace = None;
             }
             hello.addresses = Some(Addresses { local: "c:1".to_owned(), peer: "s:1".to_owned() });
@@ -604,7 +604,7 @@ fn p10_any_answer_at_any_moment_leaves_the_session_standing() {
                     let failure = ConnectFailure { refused, reason: "refused".to_owned() };
                     client.session.handle_connect_failed(client.now, client.conn, &failure);
                 }
-                3 => client.session.handle_stalled(client.now, rng.next_u32() % 2 == 0),
+                3 => client.session.handle_stalled(client.now, rng.next_u32().is_multiple_of(2)),
                 _ => {
                     let message = any_answer(&mut rng);
                     client.session.handle_message(client.now, client.conn, message);
@@ -630,7 +630,8 @@ fn any_answer(rng: &mut ChaCha8Rng) -> ServerMessage {
     match rng.next_u32() % 8 {
         0 => {
             let all = vec![leading(id, Some("x"))];
-            let mut welcome = welcome(7 + rng.next_u64() % 2, rng.next_u32() % 2 == 0, all);
+            let mut welcome =
+                welcome(7 + rng.next_u64() % 2, rng.next_u32().is_multiple_of(2), all);
             welcome.incarnation = Incarnation(9 + u128::from(rng.next_u32() % 2));
             welcome.superseded.clone_from(&welcome.leading);
             ServerMessage::Welcome(Box::new(welcome))

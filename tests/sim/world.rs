@@ -234,7 +234,7 @@ impl World {
 
     /// True once in `of` times.
     pub fn once_in(&mut self, of: u64) -> bool {
-        self.rng.next_u64() % of == 0
+        self.rng.next_u64().is_multiple_of(of)
     }
 
     pub fn delay(&mut self) -> u64 {
