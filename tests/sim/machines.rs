@@ -279,7 +279,8 @@ fn a_stopping_server_grants_nothing() {
     assert_eq!(desk.refusal(3, hello()).0, Refusal::Stopping);
 }
 
-/// An observer, who names no namespace, is answered; what it may not ask is refused.
+/// An observer, who names no namespace, is answered, however long it stays; what it may not ask is
+/// refused.
 #[test]
 fn an_observer_gets_the_status_and_nothing_else() {
     let mut world = World::new(Setup::default());
@@ -293,6 +294,9 @@ fn an_observer_gets_the_status_and_nothing_else() {
     assert_eq!(status.namespaces[0].elections[0].candidates[0].name, "a");
     let mut desk = Desk::cold();
     desk.welcome(1, Hello { namespace: None, ..hello() });
+    assert!(desk.hears(1, ClientMessage::SyncEnd).is_empty());
+    let said = desk.hears(1, ClientMessage::Heartbeat { sequence: 3 });
+    assert!(matches!(said[..], [(1, ServerMessage::HeartbeatAck { sequence: 3 })]));
     assert!(matches!(desk.hears(1, join(1))[..], [(1, ServerMessage::Refused { .. })]));
 }
 

@@ -441,11 +441,11 @@ impl Walker {
 
 fn any_setup(seed: u64, loud: bool, rng: &mut ChaCha8Rng) -> Setup {
     let mut pick = |from: &[u64]| from[(rng.next_u64() % from.len() as u64) as usize];
-    let session = pick(&[1_000, 1_000, 2_000, 3_000, 10_000]);
+    let session = pick(&[300, 1_000, 1_000, 2_000, 3_000, 10_000]);
     let grace = pick(&[session / 2, session / 5, session / 10, 100, 100, 0]).min(session / 2);
     let timing = Timing { session_timeout: ms(session), disconnect_grace: ms(grace) };
     let delay = pick(&[1, 1, 5, 20, session / 50, session / 8]) * MS;
-    let latency = pick(&[MS / 10, MS / 10, MS, 5 * MS]);
+    let latency = pick(&[MS / 10, MS / 10, MS, 5 * MS, 60 * MS]);
     let retrieval_timeout = match pick(&[0, 1, 1, 2, 3]) {
         0 => None,
         1 => Some(session),

@@ -245,6 +245,13 @@ impl World {
         self.pick(self.setup.latency)
     }
 
+    /// What server and clients settle on (R4).
+    pub fn settled(&self) -> Timing {
+        let session_timeout = self.setup.timing.session_timeout.min(self.setup.max_session_timeout);
+        let disconnect_grace = self.setup.timing.disconnect_grace.min(session_timeout / 2);
+        Timing { session_timeout, disconnect_grace }
+    }
+
     // --- What goes wrong
 
     /// A promise was broken.

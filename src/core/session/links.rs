@@ -326,6 +326,7 @@ impl Session {
             let oldest = link.unanswered.front().map(|&(_, sent)| sent);
             self.without_since = oldest.filter(|&sent| sent + link.timing.silence() <= now);
             if self.without_since.is_none() {
+                self.retries = 0;
                 self.say_watches(false);
             }
         }
@@ -339,11 +340,8 @@ impl Session {
         }
         // The first failure is told at once, later ones ever more rarely.
         self.retries = self.retries.saturating_add(1);
-        let level = if self.retries.is_power_of_two() && self.link.is_none() {
-            log::Level::Warn
-        } else {
-            log::Level::Debug
-        };
+        let level =
+            if self.retries.is_power_of_two() { log::Level::Warn } else { log::Level::Debug };
         let times = self.retries;
         self.log(level, format!("can't reach the name service (attempt {times}): {reason}"));
         self.retry_at = now + self.pause();

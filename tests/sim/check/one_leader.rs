@@ -1,7 +1,6 @@
 //! P1: no two candidates of an election lead at the same instant; a client stops being leader by
 //! its own clock before the server chooses another.
 
-use leaderserver::core::config::LEAST_SAFE_GRACE;
 use leaderserver::core::ids::{LeaderSessionId, Name};
 use leaderserver::core::wire::message::ClientMessage;
 
@@ -32,7 +31,7 @@ impl World {
 
     /// Wherever a process leads, it is the one that was granted last, under that epoch.
     pub(crate) fn check_leader(&self, i: usize) {
-        if self.setup.timing.disconnect_grace < LEAST_SAFE_GRACE {
+        if !self.settled().grace_is_safe() {
             return;
         }
         let process = &self.processes[i];
