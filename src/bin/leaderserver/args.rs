@@ -77,7 +77,8 @@ pub enum Command {
 #[command(after_help = SERVE_EXAMPLES)]
 pub struct ServeArgs {
     /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "HOST:PORT", default_value_t = default_listen(), value_parser = listen)]
+    #[arg(long, value_name = "HOST:PORT", default_value_t = default_listen(),
+          value_parser = listen)]
     pub listen: String,
 
     /// The longest session time-out that clients may ask for (500ms, 10s, 2m)
