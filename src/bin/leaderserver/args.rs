@@ -140,7 +140,7 @@ pub struct ConnectArgs {
     pub namespace: Option<Name>,
 
     /// How long to wait for an answer (500ms, 10s, 2m)
-    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = positive_duration)]
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = positive_duration)]
     pub timeout: Duration,
 
     #[command(flatten)]
