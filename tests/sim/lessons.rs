@@ -417,7 +417,8 @@ fn namespaces_are_apart() {
     let of_b = world.contend(b, "dispatcher");
     world.run_for(ms(1000));
     assert!(world.leads(a, of_a) && world.leads(b, of_b));
-    let names: Vec<Name> = world.truth.last.keys().map(|(namespace, _)| namespace.clone()).collect();
+    let names: Vec<Name> =
+        world.truth.last.keys().map(|(namespace, _)| namespace.clone()).collect();
     assert_eq!(names, [name("/one"), name("/two")]);
     world.check_well();
 }

@@ -12,7 +12,7 @@ use leaderserver::core::ids::{
     Name, Revision, SessionId, SessionToken,
 };
 use leaderserver::core::name_service::{ConnectionEnd, NameService, Output, Peer};
-use leaderserver::core::session::{self, ConnectFailure, RequestKind, Session, Settings};
+use leaderserver::core::session::{self, Answer, ConnectFailure, RequestKind, Session, Settings};
 use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::{
     Addresses, ClientMessage, Hello, Leading, Resume, ServerMessage, Welcome,
@@ -289,7 +289,9 @@ fn an_observer_gets_the_status_and_nothing_else() {
     world.run_for(ms(100));
     world.request(observer, RequestKind::Status, ms(1000));
     world.run_for(ms(100));
-    let [(_, Ok(status))] = &world.processes[observer].answers[..] else { panic!("an answer") };
+    let [(_, Ok(Answer::Status(status)))] = &world.processes[observer].answers[..] else {
+        panic!("an answer")
+    };
     assert_eq!(status.namespaces[0].elections[0].candidates[0].name, "a");
     let mut desk = Desk::cold();
     desk.welcome(1, Hello { namespace: None, ..hello() });
@@ -306,7 +308,9 @@ fn a_request_without_an_answer_fails_in_time() {
     assert!(world.processes[a].answers.is_empty());
     world.run_for(ms(200));
     let answers = &world.processes[a].answers;
-    assert!(matches!(answers[..], [(_, Err(Error::Unreachable { after, .. }))] if after == ms(3000)));
+    assert!(
+        matches!(answers[..], [(_, Err(Error::Unreachable { after, .. }))] if after == ms(3000))
+    );
 }
 
 /// P10: any messages in any order, from anybody, leave it standing, and nothing is said to a
@@ -498,11 +502,8 @@ fn r7_a_resume_does_not_bring_back_what_was_given_up() {
     client.does();
     client.conn = ConnectionId(2);
     client.connect();
-    let done = client.hears(ServerMessage::Welcome(Box::new(welcome(
-        7,
-        true,
-        vec![leading(ID, None)],
-    ))));
+    let done =
+        client.hears(ServerMessage::Welcome(Box::new(welcome(7, true, vec![leading(ID, None)]))));
     assert_eq!(client.leads(), None);
     let first = done.iter().find(|output| matches!(output, session::Output::Send { .. }));
     let stepped_down = ClientMessage::SteppedDown { election: name("process"), epoch: ID.epoch };

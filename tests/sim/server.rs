@@ -263,7 +263,8 @@ impl World {
     pub fn operator_resigns(&mut self, election: &str, target: Option<SessionId>) -> bool {
         let server = self.server.as_mut().expect("a server runs");
         let (namespace, election) = (name("/flink"), name(election));
-        let asked = server.service.handle_resign(&namespace, &election, target, "an operator asked");
+        let asked =
+            server.service.handle_resign(&namespace, &election, target, "an operator asked");
         self.drain_server();
         asked
     }

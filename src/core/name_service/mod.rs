@@ -5,6 +5,7 @@ mod handshake;
 mod leadership;
 mod sessions;
 mod status;
+mod store;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,6 +15,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 pub use events::{Ended, ServerEvent};
+pub use store::FENCE_KEPT;
 
 use super::config::{Mode, ServerConfig, Timing};
 use super::election::Election;
@@ -21,6 +23,7 @@ use super::error::Refusal;
 use super::ids::{
     ConnectionId, Epoch, Incarnation, LeaderInformation, Name, Revision, SessionId, SessionToken,
 };
+use super::store::{Store, StoreLimits};
 use super::time::Moment;
 use super::wire::message::{Addresses, ClientMessage, ServerMessage};
 
@@ -55,6 +58,15 @@ pub struct NameService {
     connections: BTreeMap<ConnectionId, Connection>,
     sessions: BTreeMap<SessionId, Session>,
     namespaces: BTreeMap<Name, Namespace>,
+    /// By namespace. Outlive their namespace's last session, for the fences and the answers.
+    stores: BTreeMap<Name, Store>,
+    store_limits: StoreLimits,
+    /// Fences, by namespace and election, that nobody stands behind and that fence no keys; since
+    /// when, and in that order.
+    idle_fences: BTreeMap<(Name, Name), Moment>,
+    idle_since: BTreeSet<(Moment, (Name, Name))>,
+    /// When to look for what the stores need not keep any more.
+    sweep_at: Moment,
     /// When to look at a session again; at most one entry per session, never later than its end.
     timers: BTreeSet<(Moment, SessionId)>,
     outputs: VecDeque<Output>,
@@ -194,6 +206,11 @@ impl NameService {
             connections: BTreeMap::new(),
             sessions: BTreeMap::new(),
             namespaces: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            store_limits: config.store_limits,
+            idle_fences: BTreeMap::new(),
+            idle_since: BTreeSet::new(),
+            sweep_at: Moment::NEVER,
             timers: BTreeSet::new(),
             outputs: VecDeque::new(),
         }
@@ -224,10 +241,12 @@ impl NameService {
                 self.send(conn, ServerMessage::HeartbeatAck { sequence });
             }
             (Role::Observer, ClientMessage::Resign { request, election, .. }) => {
-                let reason = "an observer has no namespace: name the one that is meant".to_owned();
-                let (election, code) = (Some(election), Refusal::Namespace);
-                self.send(conn, ServerMessage::Failure { request, election, code, reason });
+                self.refuse_request(conn, request, Some(election));
             }
+            (
+                Role::Observer,
+                ClientMessage::Query { request, .. } | ClientMessage::Write { request, .. },
+            ) => self.refuse_request(conn, request, None),
             (Role::Observer, _) => self.refuse(
                 conn,
                 Refusal::Protocol,
@@ -256,6 +275,7 @@ impl NameService {
             self.remote_from = Moment::NEVER;
             self.grant_everywhere(now);
         }
+        self.sweep(now);
     }
 
     /// The server stops: from here on nothing is granted (R3), and nobody new is welcome.
@@ -285,7 +305,8 @@ impl NameService {
     pub fn poll_timeout(&self) -> Option<Moment> {
         let timer = self.timers.first().map(|&(moment, _)| moment);
         let remote = (self.remote_from != Moment::NEVER).then_some(self.remote_from);
-        timer.into_iter().chain(remote).min()
+        let sweep = (self.sweep_at != Moment::NEVER).then_some(self.sweep_at);
+        timer.into_iter().chain(remote).chain(sweep).min()
     }
 
     fn session_message(&mut self, now: Moment, session: SessionId, message: ClientMessage) {
@@ -311,6 +332,8 @@ impl NameService {
             ClientMessage::Resign { request, election, target } => {
                 self.resign_request(now, session, request, &election, target.as_ref());
             }
+            ClientMessage::Query { request, query } => self.query(session, request, &query),
+            ClientMessage::Write { request, write } => self.write(now, session, request, &write),
             ClientMessage::Hello(_) | ClientMessage::Status { .. } => {
                 if let Some(conn) = self.session(session).conn {
                     self.refuse(conn, Refusal::Protocol, "hello was said already");
@@ -336,6 +359,13 @@ impl NameService {
             session.conn = None;
         }
         self.finish(conn);
+    }
+
+    /// For want of a namespace.
+    fn refuse_request(&mut self, conn: ConnectionId, request: u64, election: Option<Name>) {
+        let reason = "an observer has no namespace: name the one that is meant".to_owned();
+        let code = Refusal::Namespace;
+        self.send(conn, ServerMessage::Failure { request, election, code, reason });
     }
 
     fn finish(&mut self, conn: ConnectionId) {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use leaderserver::core::contenders::{Callback, RegistrationId};
 use leaderserver::core::ids::{LeaderSessionId, Name};
+use leaderserver::core::name_service::FENCE_KEPT;
+use leaderserver::core::store::ANSWERS_KEPT;
 
 use crate::world::World;
 
@@ -153,8 +155,8 @@ impl World {
         for i in self.living().collect::<Vec<_>>() {
             self.close_client(i);
         }
-        // The sessions of the dead end by themselves.
-        self.run_for(self.time_to_mend());
+        // The sessions of the dead end by themselves; fences and answers are kept for a while.
+        self.run_for(self.time_to_mend() + ANSWERS_KEPT + FENCE_KEPT);
         let status = self.status();
         // Those on which nothing was ever said are for the shell to cut.
         let open = |link: &&crate::net::Link| link.server_open && link.life == self.lives;
