@@ -89,21 +89,21 @@ test-flink: build ## clusters of real processes on each of FLINK_VERSIONS
 
 # --- verify -----------------------------------------------------------------------------------
 
-# Tests that hold the shape of the source: the layers, the generated header.
-SHAPE := $(patsubst tests/%.rs,--test %,$(wildcard tests/layers.rs tests/header.rs))
+# Tests that hold the shape of the source: the layers, and what is generated and committed.
+SHAPE := --test layers --test generated
 
 .PHONY: verify fix
-verify: native ## format, lints, layers, header, symbols, licences; writes nothing
+verify: native ## format, lints, layers, generated files, symbols, licences; writes nothing
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(if $(SHAPE),$(CARGO) test --locked $(SHAPE))
+	$(CARGO) test --locked $(SHAPE)
 	tools/check-symbols $(LIBRARY)
 	$(PYTHON) tools/licences.py check
 
 fix: ## what `make verify` complains of and a tool can mend
 	$(CARGO) fmt
 	$(CARGO) clippy --all-targets --fix --allow-dirty --allow-staged
-	$(if $(wildcard tests/header.rs),LS_WRITE_HEADER=1 $(CARGO) test --test header)
+	LEADERSERVER_BLESS=1 $(CARGO) test --test generated
 
 # --- dist -------------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@
 //! | [`core`] | the pure machines: elections, sessions, contenders, wire |
 //! | [`server`] | LeaderServer: the name service over TCP and within the process |
 //! | [`client`] | LeaderClient: contend and watch, over any engine |
+//! | [`net`], [`tls`] | connections that carry frames, and their encryption: what both ends share |
+//! | [`clock`], [`runtime`] | the one clock, the one runtime |
 //! | [`ffi`] | the C ABI and JNI |
 //!
 //! `server` and `client` import `core`; `ffi` imports `client` and `server`; nothing imports `ffi`.

@@ -21,18 +21,17 @@ use process::{PATIENCE, Process, eventually};
 const ROUNDS: usize = 10_000;
 
 /// Before the first measurement, so that allocators and tables have their size.
-const WARM_UP: usize = 1_000;
-
-/// Pages of an allocator come and go; a leak of 100 bytes a round is a megabyte.
-const SLACK_KB: u64 = 1_024;
+const WARM_UP: usize = 4_000;
 
 #[test]
 fn ten_thousand_starts_and_stops_leave_nothing() {
-    nothing_grows(&Embedded::start());
-    nothing_grows(&Remote::start());
+    // Pages of an allocator come and go, more of them where sockets do. A leak of 32 bytes a round,
+    // tried with the cells of has-leadership, is over the first.
+    nothing_grows(&Embedded::start(), 128);
+    nothing_grows(&Remote::start(), 768);
 }
 
-fn nothing_grows(engine: &dyn Engine) {
+fn nothing_grows(engine: &dyn Engine, slack_kb: u64) {
     let process = Process::start(&engine.endpoint(), "process");
     let observer = Process::start(&engine.endpoint(), "observer");
     let kept = observer.watch("kept");
@@ -46,7 +45,7 @@ fn nothing_grows(engine: &dyn Engine) {
         (count("/proc/self/fd"), count("/proc/self/task")) <= (descriptors, threads)
     });
     let grown = after.2.saturating_sub(memory);
-    assert!(grown <= SLACK_KB, "{grown} kB more after {ROUNDS} rounds: {}", engine.endpoint());
+    assert!(grown <= slack_kb, "{grown} kB more after {ROUNDS} rounds: {}", engine.endpoint());
 }
 
 /// In turn: with a session of its own, within one, with and without a value.

@@ -34,7 +34,9 @@ impl Effort {
     }
 }
 
-const GROUPS: [(&str, fn(&mut Report, Effort)); 6] = [
+type Measure = fn(&mut Report, Effort);
+
+const GROUPS: [(&str, Measure); 6] = [
     ("floor", latency::floor),
     ("grant", latency::grant_and_hand_over),
     ("failover", failover::kill_to_grant),

@@ -151,7 +151,7 @@ impl Pool {
         if slot == MAX_CELLS {
             return None;
         }
-        if slot % CHUNK == 0 {
+        if slot.is_multiple_of(CHUNK) {
             let chunk: Box<Chunk> = Box::new(std::array::from_fn(|_| Cell::default()));
             TABLE[slot / CHUNK].store(Box::leak(chunk), Ordering::Release);
         }

@@ -249,10 +249,12 @@ impl Registry {
         self.tell(&state, &affected);
     }
 
-    pub(super) fn failed(&self, election: Option<&Name>, error: &Error) {
+    /// Answers whether somebody is to hear of it who has not.
+    pub(super) fn failed(&self, election: Option<&Name>, error: &Error) -> bool {
         let mut state = self.state.lock();
         let affected = state.contenders.handle_failed(election, error);
         self.tell(&state, &affected);
+        !affected.is_empty()
     }
 
     pub(super) fn value(&self, component: &Name, value: Option<LeaderInformation>) {

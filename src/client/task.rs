@@ -237,8 +237,10 @@ impl ClientTask {
                 );
             }
             Output::Failed { election, error } => {
-                log::error!("{}: {error}", self.whom());
-                registry.failed(election.as_ref(), &error);
+                // Told once per contender; each attempt is logged ever more rarely anyway.
+                if registry.failed(election.as_ref(), &error) {
+                    log::error!("{}: {error}", self.whom());
+                }
             }
             Output::Value { component, leader } => registry.value(&component, leader),
             Output::Answer { request, result } => self.answer(request, result),

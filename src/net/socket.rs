@@ -8,18 +8,21 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// Connections of machines that are gone end after about two minutes, also those that carry no
+/// Connections of machines that are gone end after two or three minutes, also those that carry no
 /// session; that end counts as a time-out, not as the peer's.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+/// Connections that were opened together are not probed together.
+const KEEPALIVE_SPREAD: u64 = 60;
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
 const KEEPALIVE_TIMES: u32 = 4;
 
 /// Sends at once, and finds out in the end that the other machine is gone.
 pub(super) fn prepare(socket: &TcpStream) -> io::Result<()> {
+    let spread = Duration::from_secs(socket.as_raw_fd() as u64 % KEEPALIVE_SPREAD);
     let socket = SockRef::from(socket);
     socket.set_tcp_nodelay(true)?;
     let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
+        .with_time(KEEPALIVE_AFTER + spread)
         .with_interval(KEEPALIVE_EVERY)
         .with_retries(KEEPALIVE_TIMES);
     socket.set_tcp_keepalive(&keepalive)

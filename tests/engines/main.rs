@@ -3,6 +3,12 @@
 //! A third engine joins as one line below, with a type that starts its name service; if its
 //! connections can be cut and its name service restarted, as a line of the second list, too.
 //!
+//! What it catches was tried by putting bugs back, each of which failed the case named for it: the
+//! grace not waited (R1), a refused port not believed (R3), no wait after a warm start (R12), a
+//! lease as long as two, a component not withdrawn or not forgotten by its watchers, a resignation
+//! before the callbacks have returned, close from inside a callback left to others, stalls not
+//! noticed (R9), and a revoke without its own reason.
+//!
 //! Events are awaited, never slept for. What a test is about is named by the promise (P3), rule
 //! (R12) or lesson (lesson 38) in the comment above it.
 

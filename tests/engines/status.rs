@@ -40,6 +40,11 @@ pub fn status_tells_what_there_is(engine: &dyn Engine) {
         assert_eq!(session.in_process, engine.endpoint().starts_with("embedded:"));
         assert_eq!(session.peer_address.is_empty(), session.in_process);
     }
+    drop(watching);
+    eventually("nobody watches any more", || {
+        let status = b.client.status(PATIENCE).unwrap();
+        status.namespaces[0].components[0].watchers == 0
+    });
 }
 
 /// The client's own view; and its session ends when nothing is wanted of it any more.

@@ -279,7 +279,8 @@ fn a_stopping_server_grants_nothing() {
     assert_eq!(desk.refusal(3, hello()).0, Refusal::Stopping);
 }
 
-/// An observer, who names no namespace, is answered; what it may not ask is refused.
+/// An observer, who names no namespace, is answered, however long it stays; what it may not ask is
+/// refused.
 #[test]
 fn an_observer_gets_the_status_and_nothing_else() {
     let mut world = World::new(Setup::default());
@@ -295,6 +296,9 @@ fn an_observer_gets_the_status_and_nothing_else() {
     assert_eq!(status.namespaces[0].elections[0].candidates[0].name, "a");
     let mut desk = Desk::cold();
     desk.welcome(1, Hello { namespace: None, ..hello() });
+    assert!(desk.hears(1, ClientMessage::SyncEnd).is_empty());
+    let said = desk.hears(1, ClientMessage::Heartbeat { sequence: 3 });
+    assert!(matches!(said[..], [(1, ServerMessage::HeartbeatAck { sequence: 3 })]));
     assert!(matches!(desk.hears(1, join(1))[..], [(1, ServerMessage::Refused { .. })]));
 }
 
@@ -367,7 +371,7 @@ fn any_message(rng: &mut ChaCha8Rng, welcomes: &[Welcome]) -> ClientMessage {
                 Some(welcome) if welcome.session.is_some() => resuming(welcome, request),
                 _ => hello(),
             };
-            if rng.next_u32() % 8 == 0 {
+            if rng.next_u32().is_multiple_of(8) {
                 hello.namespace = None;
             }
             hello.addresses = Some(Addresses { local: "c:1".to_owned(), peer: "s:1".to_owned() });
@@ -606,7 +610,7 @@ fn p10_any_answer_at_any_moment_leaves_the_session_standing() {
                     let failure = ConnectFailure { refused, reason: "refused".to_owned() };
                     client.session.handle_connect_failed(client.now, client.conn, &failure);
                 }
-                3 => client.session.handle_stalled(client.now, rng.next_u32() % 2 == 0),
+                3 => client.session.handle_stalled(client.now, rng.next_u32().is_multiple_of(2)),
                 _ => {
                     let message = any_answer(&mut rng);
                     client.session.handle_message(client.now, client.conn, message);
@@ -632,7 +636,8 @@ fn any_answer(rng: &mut ChaCha8Rng) -> ServerMessage {
     match rng.next_u32() % 8 {
         0 => {
             let all = vec![leading(id, Some("x"))];
-            let mut welcome = welcome(7 + rng.next_u64() % 2, rng.next_u32() % 2 == 0, all);
+            let mut welcome =
+                welcome(7 + rng.next_u64() % 2, rng.next_u32().is_multiple_of(2), all);
             welcome.incarnation = Incarnation(9 + u128::from(rng.next_u32() % 2));
             welcome.superseded.clone_from(&welcome.leading);
             ServerMessage::Welcome(Box::new(welcome))

@@ -2,6 +2,7 @@
 //!
 //! One server, several processes, a network, clocks that run apart, and users who take their
 //! callbacks late: all of it in one thread, on virtual time, from one seed. The same seed gives the
+//! same history. What the promises of the design say is checked after every step, so a test says
 //! only what happens, and what it means beyond that.
 //!
 //! | file | what it is |
@@ -10,6 +11,9 @@
 //! | [`net`], [`server`], [`process`], [`users`] | what the shells do around the machines |
 //! | [`check`] | one invariant a file |
 //! | [`walk`] | the random walk: `SEEDS=n` for more of it, `SEED=n` for one, with its trace |
+//! | [`promises`], [`rules`], [`lessons`] | named schedules |
+//! | [`machines`] | the machines by themselves, and what comes from who keeps to no rule |
+//! | [`bites`] | what the checks catch when an assumption is broken |
 //!
 //! A seed that fails is run again with its trace, which is what the test prints.
 

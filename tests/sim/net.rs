@@ -37,6 +37,8 @@ pub struct Net {
     next: u64,
     /// The paths on which nothing gets through for now.
     blocked: BTreeSet<(usize, Direction)>,
+    /// Processes whose connecting fails at once, and who refused them, if anybody did.
+    pub failing: BTreeMap<usize, Vec<String>>,
     /// The server's host answers nothing at all.
     pub host_down: bool,
 }
@@ -132,6 +134,9 @@ impl World {
     pub(crate) fn try_to_connect(&mut self, process: usize, conn: ConnectionId, tries: u32) {
         if !self.processes[process].alive {
             return;
+        }
+        if let Some(refused) = self.net.failing.get(&process).cloned() {
+            return self.connect_failed(process, conn, refused, "no way to the host");
         }
         let route = self.processes[process].route;
         let blocked = |to| self.net.blocked.contains(&(process, to));
@@ -375,6 +380,7 @@ impl World {
     /// What waited arrives, some retransmission later.
     pub fn heal(&mut self, process: usize) {
         self.say("healed", [process as u64, 0], || format!("p{process}"));
+        self.net.failing.remove(&process);
         for to in [Direction::ToServer, Direction::ToClient] {
             if self.net.blocked.remove(&(process, to)) {
                 for link in self.links_of(process) {

@@ -383,6 +383,8 @@ impl World {
                 self.connect(i, conn);
             }
             Output::Send { conn, message } => {
+                self.check_said(i, &message);
+                let process = &mut self.processes[i];
                 if let Some(&link) = process.links.get(&conn) {
                     process.watchdog.sent(moment, conn, &message);
                     self.send_to_server(link, message);

@@ -51,8 +51,8 @@ fn p1_a_paused_leader_does_not_lead_when_it_wakes() {
     world.check_well();
 }
 
-/// For a whole day of drifting clocks a leader keeps its leadership, or loses it before another
-/// has it. That is what the check does at every step.
+/// A leader that hears nothing gives up before another is granted, however the clocks run: the
+/// check at every step holds it.
 #[test]
 fn p1_holds_with_clocks_that_run_apart() {
     for seed in 0..20 {

@@ -135,6 +135,21 @@ fn r3_silence_is_no_refusal() {
     assert!(!world.leads(a, of_a));
 }
 
+/// A connection can't be made for another reason, or somebody at another address refuses it: that
+/// says nothing of the server.
+#[test]
+fn r3_only_the_very_servers_refusal_counts() {
+    for refused in [Vec::new(), vec!["elsewhere:6130".to_owned()]] {
+        let (mut world, [(a, of_a), (b, of_b)]) = leader_and_follower(Setup::default());
+        let link = last_link(&world, a);
+        world.net.failing.insert(a, refused);
+        world.reset_at_client(link);
+        world.run_for(ms(900));
+        assert!(!world.leads(a, of_a));
+        world.run_until("b leads", ms(200), |world| world.leads(b, of_b));
+    }
+}
+
 /// Somebody else refuses: a proxy says nothing of the server behind it.
 #[test]
 fn r3_a_proxys_refusal_is_not_the_servers() {

@@ -225,7 +225,7 @@ impl World {
         for _ in 0..100 {
             let Some(server) = &mut self.server else { return };
             let moment = server.clock.at(now);
-            if !server.service.poll_timeout().is_some_and(|at| at <= moment) {
+            if server.service.poll_timeout().is_none_or(|at| at > moment) {
                 return self.set_server_timer();
             }
             server.service.handle_timeout(moment);

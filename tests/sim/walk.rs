@@ -164,6 +164,7 @@ impl Walker {
             84..88 => self.stall(),
             88..94 => self.operate(),
             94..96 => self.rebind(),
+            96..98 => self.take_something(),
             _ => {}
         }
     }
@@ -246,6 +247,13 @@ impl Walker {
         let made_up = LeaderSessionId { epoch: Epoch(self.pick(1 << 50)), low: 7 };
         let session = self.one_of(&grants).unwrap_or(made_up);
         self.world.confirm_now(i, id, session);
+    }
+
+    /// Comes for a callback without having been told that there is one.
+    fn take_something(&mut self) {
+        if let Some((i, id)) = self.some_contender() {
+            self.world.take(i, id);
+        }
     }
 
     fn watch(&mut self) {
@@ -348,16 +356,21 @@ impl Walker {
 
     fn partition(&mut self) {
         let Some(i) = self.somebody_remote() else { return };
-        match self.pick(2) {
+        match self.pick(3) {
             0 => self.world.partition(i),
             1 => self.world.block(i, Direction::ToClient),
+            2 => {
+                let elsewhere = vec!["elsewhere:6130".to_owned()];
+                let refused = if self.pick(1) == 0 { elsewhere } else { Vec::new() };
+                self.world.net.failing.insert(i, refused);
+            }
             _ => self.world.block(i, Direction::ToServer),
         }
     }
 
     fn heal(&mut self) {
         for i in self.living() {
-            if self.world.is_partitioned(i) {
+            if self.world.is_partitioned(i) || self.world.net.failing.contains_key(&i) {
                 return self.world.heal(i);
             }
         }
@@ -428,11 +441,11 @@ impl Walker {
 
 fn any_setup(seed: u64, loud: bool, rng: &mut ChaCha8Rng) -> Setup {
     let mut pick = |from: &[u64]| from[(rng.next_u64() % from.len() as u64) as usize];
-    let session = pick(&[1_000, 1_000, 2_000, 3_000, 10_000]);
+    let session = pick(&[300, 1_000, 1_000, 2_000, 3_000, 10_000]);
     let grace = pick(&[session / 2, session / 5, session / 10, 100, 100, 0]).min(session / 2);
     let timing = Timing { session_timeout: ms(session), disconnect_grace: ms(grace) };
     let delay = pick(&[1, 1, 5, 20, session / 50, session / 8]) * MS;
-    let latency = pick(&[MS / 10, MS / 10, MS, 5 * MS]);
+    let latency = pick(&[MS / 10, MS / 10, MS, 5 * MS, 60 * MS]);
     let retrieval_timeout = match pick(&[0, 1, 1, 2, 3]) {
         0 => None,
         1 => Some(session),

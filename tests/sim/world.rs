@@ -234,7 +234,7 @@ impl World {
 
     /// True once in `of` times.
     pub fn once_in(&mut self, of: u64) -> bool {
-        self.rng.next_u64() % of == 0
+        self.rng.next_u64().is_multiple_of(of)
     }
 
     pub fn delay(&mut self) -> u64 {
@@ -243,6 +243,13 @@ impl World {
 
     pub fn latency(&mut self) -> u64 {
         self.pick(self.setup.latency)
+    }
+
+    /// What server and clients settle on (R4).
+    pub fn settled(&self) -> Timing {
+        let session_timeout = self.setup.timing.session_timeout.min(self.setup.max_session_timeout);
+        let disconnect_grace = self.setup.timing.disconnect_grace.min(session_timeout / 2);
+        Timing { session_timeout, disconnect_grace }
     }
 
     // --- What goes wrong

@@ -84,8 +84,8 @@ mod tests {
         assert!(table.is_empty());
         table.row(["wide cell".to_owned(), "é".to_owned()]);
         let mut out = Vec::new();
-        table.write(&mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
+        table.write(&mut out).expect("a vector takes all");
+        let text = String::from_utf8(out).expect("a table is text");
         assert_eq!(text, "  A          LONGER\n  wide cell  é\n");
     }
 }

@@ -71,7 +71,7 @@ impl Session {
         {
             outage.refused = true;
         }
-        self.attempt_failed(now, &failure.reason);
+        self.attempt_failed(now, &failure.reason, log::Level::Warn);
         self.settle(now);
     }
 
@@ -86,7 +86,7 @@ impl Session {
     /// A connection ended.
     pub fn handle_disconnected(&mut self, now: Moment, conn: ConnectionId, reason: &str) {
         if self.attempt.as_ref().is_some_and(|attempt| attempt.conn == conn) {
-            self.attempt_failed(now, reason);
+            self.attempt_failed(now, reason, log::Level::Warn);
         } else if self.link.as_ref().is_some_and(|link| link.conn == conn) {
             self.link_lost(now, reason);
         }
@@ -186,7 +186,7 @@ impl Session {
         if attempt.give_up_at <= now {
             let conn = attempt.conn;
             self.outputs.push_back(Output::Close { conn });
-            self.attempt_failed(now, "no answer in time");
+            self.attempt_failed(now, "no answer in time", log::Level::Warn);
         }
     }
 
@@ -302,10 +302,12 @@ impl Session {
             self.fail_requests(&error);
             self.outputs.push_back(Output::Failed { election: None, error });
         }
-        self.attempt_failed(now, &format!("refused: {reason}"));
-        if code.is_misconfiguration() {
-            self.retries = self.retries.max(7);
-            self.retry_at = now + self.pause();
+        let misconfigured = code.is_misconfiguration();
+        // What only an operator can mend is an error.
+        let level = if misconfigured { log::Level::Error } else { log::Level::Warn };
+        self.attempt_failed(now, &format!("refused: {reason}"), level);
+        if misconfigured {
+            self.retry_at = self.retry_at.max(now + MISCONFIGURED_PAUSE);
         }
     }
 
@@ -336,12 +338,13 @@ impl Session {
             let oldest = link.unanswered.front().map(|&(_, sent)| sent);
             self.without_since = oldest.filter(|&sent| sent + link.timing.silence() <= now);
             if self.without_since.is_none() {
+                self.retries = 0;
                 self.say_watches(false);
             }
         }
     }
 
-    fn attempt_failed(&mut self, now: Moment, reason: &str) {
+    fn attempt_failed(&mut self, now: Moment, reason: &str, loud: log::Level) {
         self.attempt = None;
         if self.link.is_none() {
             // Beside a link it is the link's silence that counts, and it may have ended.
@@ -349,11 +352,7 @@ impl Session {
         }
         // The first failure is told at once, later ones ever more rarely.
         self.retries = self.retries.saturating_add(1);
-        let level = if self.retries.is_power_of_two() && self.link.is_none() {
-            log::Level::Warn
-        } else {
-            log::Level::Debug
-        };
+        let level = if self.retries.is_power_of_two() { loud } else { log::Level::Debug };
         let times = self.retries;
         self.log(level, format!("can't reach the name service (attempt {times}): {reason}"));
         self.retry_at = now + self.pause();
@@ -380,6 +379,9 @@ impl Session {
         }
     }
 }
+
+/// Between two attempts at a name service that refuses this client: that heals only by hand.
+const MISCONFIGURED_PAUSE: Duration = Duration::from_secs(1);
 
 const MIN_PATIENCE: Duration = Duration::from_millis(500);
 

@@ -189,8 +189,9 @@ def holds_for(what, check, seconds, needs=()):
     while time.monotonic() < deadline:
         ended = [p.name for p in needs if not p.alive]
         if ended or not check():
+            reason = f"{ended[0]} ended" if ended else "no longer so"
             tails = "\n".join(p.tail() for p in needs)
-            raise Failed(f"{what}: no longer so" + (f", {ended[0]} ended" if ended else "") + tails)
+            raise Failed(f"{what}: {reason}\n{tails}")
         time.sleep(POLL_SECONDS)
 
 

@@ -59,16 +59,6 @@ class Lab:
         wait_for_running(rest, ident, self.needs)
         return ident
 
-    def assert_quiet(self, test, *processes):
-        """Our classes have logged no warning or worse, and nobody a fatal error."""
-        for process in processes:
-            bad = re.findall(
-                r"^.*(?:(?:ERROR|WARN) +io\.leaderserver\b|[Ff]atal error).*$",
-                process.text(),
-                re.MULTILINE,
-            )
-            test.assertEqual(bad, [], f"in the log of {process.name}, {process.output.parent}")
-
 
 class FlinkTest(unittest.TestCase):
     """A class of tests on one cluster; the runner makes one of it for each release.
@@ -85,3 +75,13 @@ class FlinkTest(unittest.TestCase):
     def lab(cls, part="", **options):
         """A cluster; `part` names its directory where a class has more than one."""
         return Lab(cls.processes, cls.version, cls.directory / part, **options)
+
+    def assert_quiet(self, *processes):
+        """Our classes have logged no warning or worse, and nobody a fatal error."""
+        for process in processes:
+            bad = re.findall(
+                r"^.*(?:(?:ERROR|WARN) +io\.leaderserver\b|[Ff]atal error).*$",
+                process.text(),
+                re.MULTILINE,
+            )
+            self.assertEqual(bad, [], f"in the log of {process.name}, {process.output.parent}")

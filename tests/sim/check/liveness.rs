@@ -30,7 +30,7 @@ impl World {
     /// How long all may take to be well once nothing is broken any more: the server's wait after
     /// its start (R12), a session that has to time out, and what finding that out takes.
     pub fn time_to_mend(&self) -> Duration {
-        let session = self.setup.timing.session_timeout.min(self.setup.max_session_timeout);
+        let session = self.settled().session_timeout;
         self.setup.max_session_timeout + session * 2 + Duration::from_secs(8)
     }
 

@@ -1,8 +1,8 @@
 //! P1: no two candidates of an election lead at the same instant; a client stops being leader by
 //! its own clock before the server chooses another.
 
-use leaderserver::core::config::LEAST_SAFE_GRACE;
 use leaderserver::core::ids::{LeaderSessionId, Name};
+use leaderserver::core::wire::message::ClientMessage;
 
 use crate::world::World;
 
@@ -31,7 +31,7 @@ impl World {
 
     /// Wherever a process leads, it is the one that was granted last, under that epoch.
     pub(crate) fn check_leader(&self, i: usize) {
-        if self.setup.timing.disconnect_grace < LEAST_SAFE_GRACE {
+        if !self.settled().grace_is_safe() {
             return;
         }
         let process = &self.processes[i];
@@ -39,6 +39,26 @@ impl World {
             let Some(session) = self.leadership(i, id) else { continue };
             let election = process.mode.election_of(&user.component);
             self.check_leads(i, &election, session);
+        }
+    }
+
+    /// R8: whoever says that it leads no more does not lead when it says so.
+    pub(crate) fn check_said(&self, i: usize, message: &ClientMessage) {
+        let process = &self.processes[i];
+        for (&id, user) in &process.users {
+            let Some(session) = self.leadership(i, id) else { continue };
+            let here = process.mode.election_of(&user.component);
+            let given_up = match message {
+                ClientMessage::SteppedDown { election, epoch } => {
+                    *election == here && *epoch == session.epoch
+                }
+                ClientMessage::Leave { election } => *election == here,
+                ClientMessage::Goodbye => true,
+                _ => false,
+            };
+            if given_up {
+                self.fail("R8", &format!("p{i} says {message:?}, and {id:?} still leads"));
+            }
         }
     }
 

@@ -257,6 +257,10 @@ class CallbackContractTest extends ContractTestBase {
             final LeaderElection election = services.getDispatcherLeaderElection();
             final TestingContender contender = lead(election, "address " + i);
             listener.await("address " + i, contender.awaitGrantEnd());
+            if (i == 0) {
+                // It may skip what comes and goes, but not this: then it is blocked.
+                deafListener.events.next(Events.PATIENCE);
+            }
             election.close();
             contender.awaitRevoke();
             listener.awaitNone();

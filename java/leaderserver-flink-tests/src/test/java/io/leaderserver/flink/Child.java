@@ -96,7 +96,7 @@ final class Child implements AutoCloseable {
 
     /** Waits for the end of the process, and answers its exit status. */
     int awaitEnd() throws InterruptedException {
-        if (!process.waitFor(Events.PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+        if (!process.waitFor(2, TimeUnit.MINUTES)) {
             throw new AssertionError("the child has not ended: " + lines.all() + output.all());
         }
         reader.join();

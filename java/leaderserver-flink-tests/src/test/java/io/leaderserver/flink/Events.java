@@ -27,7 +27,7 @@ final class Events<E> {
     static final Duration PATIENCE = Duration.ofSeconds(30);
 
     /** How long a test looks out for what must not come. */
-    static final Duration A_WHILE = Duration.ofMillis(100);
+    static final Duration A_WHILE = Duration.ofMillis(50);
 
     private final BlockingQueue<E> queue = new LinkedBlockingQueue<>();
     private final List<E> all = new CopyOnWriteArrayList<>();

@@ -14,6 +14,7 @@ package io.leaderserver.flink;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.JobManagerOptions;
@@ -24,7 +25,7 @@ import org.apache.flink.runtime.jobgraph.tasks.AbstractInvokable;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Flink's own components in one process: configuration read-only, TaskManagers first. */
 class MiniClusterTest extends ServicesTestBase {
@@ -45,10 +46,17 @@ class MiniClusterTest extends ServicesTestBase {
         }
     }
 
+    static List<Variant> variants() {
+        return List.of(
+                new Variant(NameServices.EMBEDDED, false),
+                new Variant(NameServices.JOB_MANAGER, false),
+                new Variant(NameServices.JOB_MANAGER_ADDRESS, true));
+    }
+
     @ParameterizedTest
-    @EnumSource
-    void runsAJob(NameServices nameService) throws Exception {
-        final Configuration configuration = configuration(nameService);
+    @MethodSource("variants")
+    void runsAJob(Variant variant) throws Exception {
+        final Configuration configuration = variant.configuration();
         configuration.removeConfig(JobManagerOptions.ADDRESS);
         final JobVertex vertex = new JobVertex("counted");
         vertex.setInvokableClass(Counted.class);

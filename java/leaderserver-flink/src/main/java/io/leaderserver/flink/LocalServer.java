@@ -134,7 +134,7 @@ final class LocalServer implements OpenElections {
             return message;
         }
         return message
-                + " Give another port (or 0, for any) with "
+                + ". Give another port (or 0, for any) with "
                 + LeaderServerOptions.PORT.key()
                 + " or another interface with "
                 + LeaderServerOptions.BIND_HOST.key()
