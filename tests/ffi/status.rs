@@ -12,7 +12,7 @@ use crate::{int_constants, java_source};
 #[test]
 fn status_numbers_never_change() {
     let text = String::new;
-    let key = || Name::new("key", "k").unwrap();
+    let key = || Name::new("key", "k").expect("a name");
     let list = [
         (1, "INVALID_ARGUMENT", Error::invalid("key", "value", "remedy")),
         (2, "ALREADY_REGISTERED", Error::AlreadyRegistered(text())),

@@ -427,7 +427,10 @@ impl World {
                 self.check_value(i, leader.is_some(), cause);
                 self.value(i, &component, leader);
             }
-            Output::Answer { request, result } => process.answers.push((request, result)),
+            Output::Answer { request, result } => {
+                process.answers.push((request, result.clone()));
+                self.check_answer(i, request, &result);
+            }
             Output::Log(..) => {}
         }
     }

@@ -52,6 +52,8 @@ impl NameService {
         let applied = store.write(now, limits, write, next)?;
         if !applied.changed.is_empty() {
             self.revision = next;
+        }
+        if !write.operations.is_empty() {
             self.sweep_later(now);
         }
         for (election, _) in &applied.changed {

@@ -189,8 +189,9 @@ impl Store {
             self.answers.check_room(&write.id)?;
         }
         let applied = self.apply(limits, &write.operations, next)?;
-        if !applied.changed.is_empty() {
-            // What changed nothing may be done again.
+        if !write.operations.is_empty() {
+            // Also where nothing was there to be deleted: a retry is not fenced instead. A mere
+            // check may be done again.
             self.answers.keep(now, &write.id, applied.written);
         }
         Ok(applied)
