@@ -3,6 +3,7 @@
 mod events;
 mod handshake;
 mod leadership;
+mod replies;
 mod sessions;
 mod status;
 mod store;
@@ -339,57 +340,6 @@ impl NameService {
                     self.refuse(conn, Refusal::Protocol, "hello was said already");
                 }
             }
-        }
-    }
-
-    /// Refuses a connection: says so, closes it, and hears nothing from it any more. Its session,
-    /// if it has one, goes on without it.
-    fn refuse(&mut self, conn: ConnectionId, code: Refusal, reason: impl Into<String>) {
-        let reason = reason.into();
-        let peer = self.peer_of(conn);
-        self.outputs.push_back(Output::Log(ServerEvent::Refused {
-            peer,
-            code,
-            reason: reason.clone(),
-        }));
-        self.send(conn, ServerMessage::Refused { code, reason });
-        if let Some(Connection { role: Role::Session(session), .. }) = self.connections.get(&conn)
-            && let Some(session) = self.sessions.get_mut(session)
-        {
-            session.conn = None;
-        }
-        self.finish(conn);
-    }
-
-    /// For want of a namespace.
-    fn refuse_request(&mut self, conn: ConnectionId, request: u64, election: Option<Name>) {
-        let reason = "an observer has no namespace: name the one that is meant".to_owned();
-        let code = Refusal::Namespace;
-        self.send(conn, ServerMessage::Failure { request, election, code, reason });
-    }
-
-    fn finish(&mut self, conn: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.role = Role::Done;
-            self.outputs.push_back(Output::Close { conn });
-        }
-    }
-
-    fn send(&mut self, to: ConnectionId, message: ServerMessage) {
-        self.outputs.push_back(Output::Send { to, message });
-    }
-
-    fn send_to_session(&mut self, session: SessionId, message: ServerMessage) {
-        if let Some(conn) = self.session(session).conn {
-            self.send(conn, message);
-        }
-    }
-
-    fn peer_of(&self, conn: ConnectionId) -> String {
-        match self.connections.get(&conn).map(|connection| &connection.peer) {
-            Some(Peer::Remote(addresses)) => addresses.peer.clone(),
-            Some(Peer::Local) => "in process".to_owned(),
-            None => "unknown".to_owned(),
         }
     }
 

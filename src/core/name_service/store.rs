@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::NameService;
 use crate::core::ids::{Epoch, Name, Revision, SessionId};
-use crate::core::store::{Page, Query, StoreError, Write, Written};
+use crate::core::store::{Page, Query, Store, StoreError, Write, Written};
 use crate::core::time::Moment;
 use crate::core::wire::message::ServerMessage;
 
@@ -48,8 +48,11 @@ impl NameService {
         let namespace = self.session(id).namespace.clone();
         let next = Revision(self.revision.0 + 1);
         let limits = self.store_limits;
-        let store = self.stores.entry(namespace.clone()).or_default();
-        let applied = store.write(now, limits, write, next)?;
+        let applied = match self.stores.get_mut(&namespace) {
+            Some(store) => store.write(now, limits, write, next)?,
+            // Where nobody was ever granted anything: it says why not.
+            None => Store::default().write(now, limits, write, next)?,
+        };
         if !applied.changed.is_empty() {
             self.revision = next;
         }

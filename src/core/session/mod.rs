@@ -19,12 +19,12 @@ use super::ids::{
     Name, Revision, SessionId, SessionToken,
 };
 use super::name_service::Peer;
-use super::store::{Fence, Operation, Page, Query, Written};
 use super::time::Moment;
 use super::wire::message::ClientMessage;
-use super::wire::status::Status;
 
 pub use links::ConnectFailure;
+use requests::Request;
+pub use requests::{Answer, RequestKind};
 
 /// The client's session machine, the same for every engine.
 ///
@@ -245,52 +245,6 @@ struct Watched {
     revision: Revision,
     /// To be asked for anew: until then what comes is not taken for the present value.
     forgotten: bool,
-}
-
-struct Request {
-    kind: RequestKind,
-    give_up_at: Moment,
-    after: Duration,
-    /// Of a write; 0 of others.
-    sequence: u64,
-    /// The connection on which it was sent last.
-    sent_on: Option<ConnectionId>,
-    /// When it was sent first, and to whom.
-    first_sent: Option<(Moment, Incarnation)>,
-}
-
-/// Something that needs an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RequestKind {
-    /// The status of the name service.
-    Status,
-    /// The leader of an election is to step down.
-    Resign {
-        /// Which election.
-        election: Name,
-        /// Who is next.
-        target: Option<Name>,
-    },
-    /// What the store holds.
-    Query(Query),
-    /// A transaction on the store.
-    Write {
-        /// The epochs under which the caller decided (R15).
-        fences: Vec<Fence>,
-        /// In order; none: the fences are checked.
-        operations: Vec<Operation>,
-    },
-}
-
-/// The answer to a request, by its kind.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// To [`RequestKind::Status`] and [`RequestKind::Resign`].
-    Status(Box<Status>),
-    /// To [`RequestKind::Query`].
-    Page(Page),
-    /// To [`RequestKind::Write`].
-    Written(Written),
 }
 
 impl Session {

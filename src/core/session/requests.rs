@@ -2,16 +2,65 @@
 
 use std::time::Duration;
 
-use super::{Answer, Output, Request, RequestKind, Session};
+use super::{Output, Session};
 use crate::core::error::Error;
-use crate::core::ids::Incarnation;
-use crate::core::store::{MAX_VALUE, StoreError, Write, WriteId};
+use crate::core::ids::{ConnectionId, Incarnation, Name};
+use crate::core::store::{
+    Fence, MAX_VALUE, Operation, Page, Query, StoreError, Write, WriteId, Written,
+};
 use crate::core::time::Moment;
 use crate::core::wire::message::ClientMessage;
+use crate::core::wire::status::Status;
 
 /// How many bytes of reads and writes may be on their way at a time, both ways: heartbeats go over
 /// the same connection, and the name service cuts who lets too much lie unread.
 const WINDOW: usize = 4 * MAX_VALUE;
+
+pub(super) struct Request {
+    kind: RequestKind,
+    pub(super) give_up_at: Moment,
+    after: Duration,
+    /// Of a write; 0 of others.
+    sequence: u64,
+    /// The connection on which it was sent last.
+    sent_on: Option<ConnectionId>,
+    /// When it was sent first, and to whom.
+    first_sent: Option<(Moment, Incarnation)>,
+}
+
+/// Something that needs an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// The status of the name service.
+    Status,
+    /// The leader of an election is to step down.
+    Resign {
+        /// Which election.
+        election: Name,
+        /// Who is next.
+        target: Option<Name>,
+    },
+    /// What the store holds.
+    Query(Query),
+    /// A transaction on the store.
+    Write {
+        /// The epochs under which the caller decided (R15).
+        fences: Vec<Fence>,
+        /// In order; none: the fences are checked.
+        operations: Vec<Operation>,
+    },
+}
+
+/// The answer to a request, by its kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// To [`RequestKind::Status`] and [`RequestKind::Resign`].
+    Status(Box<Status>),
+    /// To [`RequestKind::Query`].
+    Page(Page),
+    /// To [`RequestKind::Write`].
+    Written(Written),
+}
 
 impl Session {
     /// Asks something; the answer comes as [`Output::Answer`] with the number returned, at the
