@@ -165,7 +165,10 @@ impl Registry {
     /// The handle is gone: whatever was due is not run by anybody any more.
     pub(super) fn forget_contender(&self, id: RegistrationId) {
         let mut state = self.state.lock();
-        state.handles.remove(&id);
+        if let Some((_, cell)) = state.handles.remove(&id) {
+            // Before the word that it has left.
+            cell.set(None);
+        }
         let commands = state.contenders.abandon(id);
         self.say(commands);
     }

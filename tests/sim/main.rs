@@ -8,7 +8,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`world`] | the queue of events, and what a test calls |
-//! | [`net`], [`server`], [`process`], [`users`] | what the shells do around the machines |
+//! | [`net`], [`server`], [`process`], [`life`], [`users`] | what the shells do around the machines |
 //! | [`check`] | one invariant a file |
 //! | [`walk`] | the random walk: `SEEDS=n` for more of it, `SEED=n` for one, with its trace |
 //! | [`promises`], [`rules`], [`lessons`] | named schedules |
@@ -21,6 +21,7 @@ mod bites;
 mod check;
 mod clock;
 mod lessons;
+mod life;
 mod machines;
 mod net;
 mod process;

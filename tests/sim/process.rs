@@ -16,7 +16,7 @@ use leaderserver::core::wire::message::ServerMessage;
 use rand_chacha::rand_core::RngCore;
 
 use crate::check::flapping::Watchdog;
-use crate::clock::{Clock, nanos};
+use crate::clock::Clock;
 use crate::net::Route;
 use crate::users::{Contender, Watcher};
 use crate::world::{Event, World, name};
@@ -47,7 +47,7 @@ pub struct Process {
     /// Whether its events are fetched (P9), and what waits for that.
     pub fetching: bool,
     pub unfetched: Vec<Event>,
-    stall_generation: u64,
+    pub stall_generation: u64,
     pub stalled: bool,
     inbox: VecDeque<Input>,
     asks: VecDeque<Ask>,
@@ -55,7 +55,7 @@ pub struct Process {
     scheduled: bool,
     generation: u64,
     timer: Option<u64>,
-    postponed: Vec<Event>,
+    pub postponed: Vec<Event>,
 }
 
 /// What is known of a component, for those who begin to watch it.
@@ -147,88 +147,6 @@ impl World {
             postponed: Vec::new(),
         });
         self.processes.len() - 1
-    }
-
-    // --- Life and death
-
-    /// kill -9: the kernel closes what it had open.
-    pub fn kill(&mut self, i: usize) {
-        self.say("killed", [i as u64, 0], || format!("p{i}"));
-        self.kernel_closes(i);
-        self.processes[i].alive = false;
-    }
-
-    /// The power of its host fails: nobody is told.
-    pub fn lose_host(&mut self, i: usize) {
-        self.say("host lost", [i as u64, 0], || format!("p{i}"));
-        self.links_of(i).into_iter().for_each(|link| self.lose(link));
-        self.processes[i].alive = false;
-    }
-
-    /// SIGSTOP, and SIGCONT after a while.
-    pub fn pause(&mut self, i: usize, duration: Duration) {
-        self.say("paused", [i as u64, nanos(duration)], || format!("p{i} for {duration:?}"));
-        self.processes[i].paused = true;
-        self.after(nanos(duration), Event::Wake { process: i });
-    }
-
-    pub(crate) fn wake(&mut self, i: usize) {
-        if !std::mem::take(&mut self.processes[i].paused) {
-            return;
-        }
-        self.say("wakes", [i as u64, 0], || format!("p{i}"));
-        // What asks first asks before anything of the pause is looked at.
-        self.check_leader(i);
-        let mut postponed = std::mem::take(&mut self.processes[i].postponed);
-        while !postponed.is_empty() {
-            let next = self.pick((0, postponed.len() as u64 - 1)) as usize;
-            let event = postponed.swap_remove(next);
-            let wait = self.latency();
-            self.after(wait, event);
-        }
-    }
-
-    /// Keeps an event for later where the process can't do anything now.
-    pub(crate) fn postpone(&mut self, i: usize, event: Event) -> bool {
-        let process = &mut self.processes[i];
-        if process.alive && process.paused {
-            process.postponed.push(event);
-        }
-        process.paused || !process.alive
-    }
-
-    /// The user stops fetching events, or fetches again (P9).
-    pub fn set_fetching(&mut self, i: usize, fetching: bool) {
-        self.say("fetching", [i as u64, u64::from(fetching)], || format!("p{i}: {fetching}"));
-        let timeout = nanos(self.setup.stall_timeout);
-        let process = &mut self.processes[i];
-        process.fetching = fetching;
-        process.stall_generation += 1;
-        if !fetching {
-            let generation = process.stall_generation;
-            return self.after(timeout, Event::Stall { process: i, generation });
-        }
-        let unfetched = std::mem::take(&mut process.unfetched);
-        if std::mem::take(&mut process.stalled) {
-            self.ask(i, Ask::Pulse);
-        }
-        for event in unfetched {
-            self.after(0, event);
-        }
-    }
-
-    pub(crate) fn stall_timer(&mut self, i: usize, generation: u64) {
-        if self.postpone(i, Event::Stall { process: i, generation }) {
-            return;
-        }
-        let now = self.now;
-        let process = &mut self.processes[i];
-        if process.stall_generation != generation || process.closed {
-            return;
-        }
-        process.stalled = true;
-        process.session.handle_stalled(process.clock.at(now), true);
-        self.turn(i, Cause::Other);
     }
 
     // --- The task
@@ -336,7 +254,7 @@ impl World {
     }
 
     /// What the task does after every event.
-    fn turn(&mut self, i: usize, cause: Cause) {
+    pub(crate) fn turn(&mut self, i: usize, cause: Cause) {
         for _ in 0..100 {
             let now = self.now;
             let process = &mut self.processes[i];

@@ -137,7 +137,12 @@ impl Session {
         self.next_connection += 1;
         let conn = ConnectionId(self.next_connection);
         let timing = self.identity.map_or(self.settings.timing, |identity| identity.timing);
-        let patience = (timing.session_timeout / 4).max(MIN_PATIENCE);
+        let mut patience = (timing.session_timeout / 4).max(MIN_PATIENCE);
+        if self.leads() && self.outage.as_ref().is_some_and(|outage| outage.direct) {
+            // One lost packet must not cost the whole grace: the system repeats it only later.
+            let short = (timing.disconnect_grace / 4).max(LEAST_PATIENCE);
+            patience = patience.min(short * (1 << self.retries.min(6)));
+        }
         let give_up_at = now + patience;
         self.attempt = Some(Attempt { conn, peer: None, hello_at: now, give_up_at });
         self.outputs.push_back(Output::Connect { conn });
@@ -384,6 +389,9 @@ impl Session {
 const MISCONFIGURED_PAUSE: Duration = Duration::from_secs(1);
 
 const MIN_PATIENCE: Duration = Duration::from_millis(500);
+
+/// The same while a leadership hangs on it.
+const LEAST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// A connection that ends sooner than this after its welcome is a brief one. After some of them in a
 /// row there is a pause before the next, so that two ends that disagree do not do so at full speed;
