@@ -10,8 +10,12 @@ use proptest::prelude::*;
 use leaderserver::core::config::{Mode, Timing};
 use leaderserver::core::error::{Error, Refusal};
 use leaderserver::core::ids::{
-    Candidacy, Epoch, Incarnation, LeaderInformation, LeaderSessionId, MAX_ADDRESS, Name, Revision,
-    SessionId, SessionToken,
+    Candidacy, ClientId, Epoch, Incarnation, LeaderInformation, LeaderSessionId, MAX_ADDRESS, Name,
+    Revision, SessionId, SessionToken,
+};
+use leaderserver::core::store::{
+    Fence, MAX_VALUE, Operation, OperationKind, Page, PageEntry, Query, StoreError, Write, WriteId,
+    Written,
 };
 use leaderserver::core::wire::codec::{decode_client, decode_server, encode_client, encode_server};
 use leaderserver::core::wire::frame::FrameReader;
@@ -107,9 +111,90 @@ fn hello() -> impl Strategy<Value = Hello> {
         )
 }
 
+fn operation() -> impl Strategy<Value = Operation> {
+    use OperationKind::*;
+    let version = || (1..u64::MAX).prop_map(Revision);
+    let kind = prop_oneof![
+        (name(), address()).prop_map(|(key, value)| Create { key, value }),
+        (name(), version(), address()).prop_map(|(key, version, value)| Replace {
+            key,
+            version,
+            value
+        }),
+        (name(), option::of(version())).prop_map(|(key, version)| Delete { key, version }),
+        text().prop_map(|prefix| DeletePrefix { prefix }),
+    ];
+    (name(), kind).prop_map(|(election, kind)| Operation { election, kind })
+}
+
+fn query() -> impl Strategy<Value = Query> {
+    prop_oneof![
+        (name(), name()).prop_map(|(election, key)| Query::Get { election, key }),
+        (name(), text(), option::of(name()), any::<bool>()).prop_map(
+            |(election, prefix, after, values)| Query::List { election, prefix, after, values }
+        ),
+    ]
+}
+
+fn write() -> impl Strategy<Value = Write> {
+    let fence = (name(), any::<u64>())
+        .prop_map(|(election, epoch)| Fence { election, epoch: Epoch(epoch) });
+    (
+        (1..u128::MAX, 1..u64::MAX, any::<u64>(), any::<u64>(), 1..u128::MAX),
+        (vec(fence, 0..4), vec(operation(), 0..6)),
+    )
+        .prop_map(|((client, sequence, below, age_ms, incarnation), (fences, operations))| {
+            Write {
+                id: WriteId { client: ClientId(client), sequence },
+                had_below: below % (sequence + 1),
+                age_ms,
+                incarnation: Incarnation(incarnation),
+                fences,
+                operations,
+            }
+        })
+}
+
+fn page() -> impl Strategy<Value = Page> {
+    let entry = (name(), any::<u64>(), address()).prop_map(|(key, version, value)| PageEntry {
+        key,
+        version: Revision(version),
+        value,
+    });
+    (any::<u64>(), vec(entry, 0..6), any::<bool>()).prop_map(|(revision, entries, more)| Page {
+        revision: Revision(revision),
+        entries,
+        more,
+    })
+}
+
+fn written() -> impl Strategy<Value = Result<Written, StoreError>> {
+    use StoreError::*;
+    let version = || any::<u64>().prop_map(Revision);
+    prop_oneof![
+        (version(), any::<u64>()).prop_map(|(revision, deleted)| Ok(Written { revision, deleted })),
+        (name(), any::<u64>(), any::<u64>()).prop_map(|(election, epoch, last)| Err(Fenced {
+            election,
+            epoch: Epoch(epoch),
+            last: Epoch(last)
+        })),
+        (name(), version()).prop_map(|(key, version)| Err(Exists { key, version })),
+        name().prop_map(|key| Err(NotFound { key })),
+        (name(), version()).prop_map(|(key, version)| Err(Changed { key, version })),
+        text().prop_map(|text| Err(Limit(text))),
+        Just(Err(Incarnation)),
+        text().prop_map(|text| Err(ReadOnly(text))),
+        text().prop_map(|text| Err(Invalid(text))),
+        text().prop_map(|text| Err(UnknownOutcome(text))),
+    ]
+}
+
 fn client_message() -> impl Strategy<Value = ClientMessage> {
     use ClientMessage::*;
     prop_oneof![
+        (any::<u64>(), query()).prop_map(|(request, query)| Query { request, query }),
+        (any::<u64>(), write())
+            .prop_map(|(request, write)| Write { request, write: Box::new(write) }),
         hello().prop_map(|hello| Hello(Box::new(hello))),
         any::<u64>().prop_map(|sequence| Heartbeat { sequence }),
         (name(), mode(), any::<u64>()).prop_map(|(election, mode, candidacy)| {
@@ -168,6 +253,8 @@ fn server_message() -> impl Strategy<Value = ServerMessage> {
     use ServerMessage::*;
     let leader = (id(), address()).prop_map(|(id, address)| LeaderInformation { id, address });
     prop_oneof![
+        (any::<u64>(), page()).prop_map(|(request, page)| Entries { request, page }),
+        (any::<u64>(), written()).prop_map(|(request, result)| Written { request, result }),
         welcome().prop_map(|welcome| Welcome(Box::new(welcome))),
         (refusal(), text()).prop_map(|(code, reason)| Refused { code, reason }),
         any::<u64>().prop_map(|sequence| HeartbeatAck { sequence }),
@@ -201,6 +288,8 @@ fn full_status() -> Status {
         connections: 9,
         remote_grants_in_ms: 10,
         namespaces: vec![NamespaceStatus {
+            store_keys: 19,
+            store_bytes: 20,
             namespace: "/default".into(),
             mode: "per-process".into(),
             elections: vec![ElectionStatus {
@@ -352,7 +441,7 @@ fn what_lacks_its_body_is_refused() {
     assert!(refused(decode_client(Bytes::new())).contains("no body"));
     assert!(refused(decode_server(Bytes::new())).contains("no body"));
     // A body of a later version.
-    let unknown = Bytes::from(field(15, b""));
+    let unknown = Bytes::from_static(&[0x82, 0x7d, 0]);
     assert!(refused(decode_client(unknown.clone())).contains("later version"));
     assert!(refused(decode_server(unknown)).contains("later version"));
 }
@@ -558,4 +647,55 @@ fn a_hello_fits_into_a_first_frame_however_much_it_leads() {
     };
     assert!(arrived.leading.len() > 500, "as many as fit: {}", arrived.leading.len());
     assert_eq!(arrived.leading, leading[..arrived.leading.len()]);
+}
+
+/// The largest write that the store takes, under the longest names, and its value on the way back.
+#[test]
+fn a_value_of_a_mebibyte_fits_into_a_frame() {
+    let long = Name::new("name", &"n".repeat(1024)).expect("as long as it may be");
+    let value = Bytes::from(vec![7; MAX_VALUE]);
+    let create = OperationKind::Create { key: long.clone(), value: value.clone() };
+    let fences = vec![Fence { election: long.clone(), epoch: Epoch(u64::MAX) }; 8];
+    let operations = vec![Operation { election: long.clone(), kind: create }];
+    Write::check(&fences, &operations).expect("within the limits");
+    let write = Write {
+        id: WriteId { client: ClientId(u128::MAX), sequence: u64::MAX },
+        had_below: u64::MAX,
+        age_ms: u64::MAX,
+        incarnation: Incarnation(u128::MAX),
+        fences,
+        operations,
+    };
+    let message = ClientMessage::Write { request: u64::MAX, write: Box::new(write) };
+    let frame = encode_client(&message).expect("it fits");
+    assert_eq!(decode_client(unframe(&frame)), Ok(message));
+    let entries = vec![PageEntry { key: long, version: Revision(u64::MAX), value }];
+    let page = Page { revision: Revision(u64::MAX), entries, more: true };
+    let message = ServerMessage::Entries { request: u64::MAX, page };
+    let frame = encode_server(&message).expect("it fits");
+    assert_eq!(decode_server(unframe(&frame)), Ok(message));
+}
+
+/// As many operations as are taken, with the shortest names: what is counted for each is enough.
+#[test]
+fn whatever_the_store_takes_fits_into_a_frame() {
+    let short = Name::new("name", "n").expect("short");
+    let kind = OperationKind::Replace {
+        key: short.clone(),
+        version: Revision(u64::MAX),
+        value: Bytes::from(vec![7; 205]),
+    };
+    let operations = vec![Operation { election: short.clone(), kind }; 4096];
+    let fences = vec![Fence { election: short, epoch: Epoch(u64::MAX) }; 64];
+    Write::check(&fences, &operations).expect("within the limits");
+    let write = Write {
+        id: WriteId { client: ClientId(1), sequence: 1 },
+        had_below: 1,
+        age_ms: 0,
+        incarnation: Incarnation(1),
+        fences,
+        operations,
+    };
+    let message = ClientMessage::Write { request: 1, write: Box::new(write) };
+    encode_client(&message).expect("it fits");
 }

@@ -8,6 +8,7 @@ pub mod engine;
 mod events;
 pub mod leadership;
 mod registry;
+mod store;
 mod task;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::core::config::{ClientConfig, Endpoint};
 use crate::core::contenders::{Callback, RegistrationId};
 use crate::core::error::Error;
 use crate::core::ids::{LeaderInformation, LeaderSessionId, Name};
-use crate::core::session::{RequestKind, Session, Settings};
+use crate::core::session::{Answer, RequestKind, Session, Settings};
 use crate::core::wire::status::Status;
 use crate::runtime;
 use crate::server::LeaderServer;
@@ -37,6 +38,7 @@ use task::{Ask, ClientTask};
 
 pub use events::Polled;
 pub use registry::Confirmation;
+pub use store::{Store, Transaction};
 pub use task::ClientState;
 
 /// The most that [`LeaderClient::poll`] waits in one call, so that calls show that the user lives.
@@ -165,7 +167,7 @@ impl LeaderClient {
     /// # Errors
     /// [`Error::Unreachable`], [`Error::Refused`], [`Error::Closed`].
     pub fn status(&self, timeout: Duration) -> Result<Status, Error> {
-        self.request(RequestKind::Status, timeout)
+        self.status_after(RequestKind::Status, timeout)
     }
 
     /// Asks the leader of an election to step down; with a target (a candidate's name or session),
@@ -181,16 +183,13 @@ impl LeaderClient {
     ) -> Result<Status, Error> {
         let election = Name::new("election", election)?;
         let target = target.map(|target| Name::new("target", target)).transpose()?;
-        self.request(RequestKind::Resign { election, target }, timeout)
+        self.status_after(RequestKind::Resign { election, target }, timeout)
     }
 
-    fn request(&self, kind: RequestKind, timeout: Duration) -> Result<Status, Error> {
-        let (reply, answer) = mpsc::sync_channel(1);
-        self.inner.shared.ask(Ask::Request { kind, timeout, reply })?;
-        // The machine answers in time itself; the rest is for a machine that is gone.
-        match answer.recv_timeout(timeout + Duration::from_secs(1)) {
-            Ok(result) => result.map(|status| *status),
-            Err(_) => Err(Error::Closed("the client")),
+    fn status_after(&self, kind: RequestKind, timeout: Duration) -> Result<Status, Error> {
+        match self.inner.shared.request(kind, timeout)? {
+            Answer::Status(status) => Ok(*status),
+            other => Err(Error::Internal(format!("{other:?} is no status"))),
         }
     }
 
@@ -225,6 +224,17 @@ impl Shared {
             return Err(Error::Closed("the client"));
         }
         self.asks.send(ask).map_err(|_| Error::Closed("the client"))
+    }
+
+    /// Asks, and waits for the answer.
+    fn request(&self, kind: RequestKind, timeout: Duration) -> Result<Answer, Error> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.ask(Ask::Request { kind, timeout, reply })?;
+        // The machine answers in time itself; the rest is for a machine that is gone.
+        match answer.recv_timeout(timeout + Duration::from_secs(1)) {
+            Ok(result) => result,
+            Err(_) => Err(Error::Closed("the client")),
+        }
     }
 
     fn close(&self, timeout: Duration) {

@@ -17,6 +17,7 @@ use crate::core::error::Error;
 use crate::core::ids::{LeaderInformation, LeaderSessionId, Name};
 use crate::core::retrievers::Retriever;
 use crate::core::session::Deadlines;
+use crate::core::store::Fence;
 use crate::core::time::Moment;
 
 /// One watch of one client.
@@ -154,6 +155,11 @@ impl Registry {
 
     pub(super) fn is_finished(&self, id: RegistrationId) -> bool {
         self.state.lock().contenders.is_finished(id)
+    }
+
+    /// The grant that a contender was told last and has not been told the end of.
+    pub(super) fn told(&self, id: RegistrationId) -> Option<Fence> {
+        self.state.lock().contenders.told_fence(id)
     }
 
     /// The handle is gone: whatever was due is not run by anybody any more.

@@ -15,9 +15,9 @@ use crate::core::config::ClientConfig;
 use crate::core::contenders::Command;
 use crate::core::error::Error;
 use crate::core::ids::{ConnectionId, Name};
-use crate::core::session::{ConnectFailure, Output, RequestKind, Session};
+use crate::core::session::{Answer, ConnectFailure, Output, RequestKind, Session};
+use crate::core::store::StoreError;
 use crate::core::time::Moment;
-use crate::core::wire::status::Status;
 
 /// What handles ask of the task.
 pub(super) enum Ask {
@@ -37,7 +37,7 @@ pub(super) enum Ask {
     Close(SyncSender<()>),
 }
 
-type Reply = SyncSender<Result<Box<Status>, Error>>;
+type Reply = SyncSender<Result<Answer, Error>>;
 
 /// Where a client stands.
 #[derive(Clone, Debug, Serialize)]
@@ -260,11 +260,17 @@ impl ClientTask {
         }
     }
 
-    fn answer(&mut self, request: u64, result: Result<Box<Status>, Error>) {
+    fn answer(&mut self, request: u64, result: Result<Answer, Error>) {
         let Some(reply) = self.replies.remove(&request) else { return };
         let result = result.map_err(|error| match error {
             Error::Unreachable { after, .. } => {
                 Error::Unreachable { endpoint: self.endpoint(), after }
+            }
+            Error::Store(StoreError::NotApplied(reason)) => {
+                StoreError::NotApplied(self.with_endpoint(&reason)).into()
+            }
+            Error::Store(StoreError::UnknownOutcome(reason)) => {
+                StoreError::UnknownOutcome(self.with_endpoint(&reason)).into()
             }
             error => error,
         });
@@ -306,6 +312,10 @@ impl ClientTask {
 
     fn endpoint(&self) -> String {
         self.engine.as_ref().map_or_else(|| "no endpoint".to_owned(), |e| e.endpoint())
+    }
+
+    fn with_endpoint(&self, reason: &str) -> String {
+        format!("{reason} ({})", self.endpoint())
     }
 
     fn whom(&self) -> String {

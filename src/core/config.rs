@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::ids::Name;
+use super::store::StoreLimits;
 
 /// The least grace under which P1 holds for a process that lives on without its connection (R4).
 pub const LEAST_SAFE_GRACE: Duration = Duration::from_millis(100);
@@ -297,8 +298,11 @@ pub struct ServerConfig {
     pub cold: bool,
     /// How many connections at the most.
     pub max_connections: usize,
-    /// Bytes that may wait for a client that doesn't read, before it is cut.
+    /// Bytes that may wait for a client that doesn't read, before it is cut. A client has up to
+    /// four reads on their way, of up to a value (1 MiB) each.
     pub max_unread: usize,
+    /// How much the store of each namespace may hold.
+    pub store_limits: StoreLimits,
 }
 
 impl Default for ServerConfig {
@@ -310,6 +314,7 @@ impl Default for ServerConfig {
             cold: false,
             max_connections: 50_000,
             max_unread: 8 * 1024 * 1024,
+            store_limits: StoreLimits::default(),
         }
     }
 }
@@ -336,6 +341,8 @@ impl ServerConfig {
                 "cold" => config.cold = parse_bool("cold", value)?,
                 "max-connections" => config.max_connections = parse_size(key, value)?,
                 "max-unread" => config.max_unread = parse_size(key, value)?,
+                "max-store-keys" => config.store_limits.keys = parse_size(key, value)? as u64,
+                "max-store-bytes" => config.store_limits.bytes = parse_size(key, value)? as u64,
                 _ => return Err(unknown_option(key, value)),
             }
         }

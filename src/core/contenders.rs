@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::config::Mode;
 use super::error::Error;
 use super::ids::{Epoch, LeaderSessionId, MAX_ADDRESS, Name};
+use super::store::Fence;
 
 /// A contender's registration; never used twice in one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -317,6 +318,13 @@ impl Contenders {
     /// rest on (R15).
     pub fn told(&self, id: RegistrationId) -> Option<LeaderSessionId> {
         self.registrations.get(&id)?.told
+    }
+
+    /// [`Contenders::told`], as what writes carry.
+    pub fn told_fence(&self, id: RegistrationId) -> Option<Fence> {
+        let registration = self.registrations.get(&id)?;
+        let epoch = registration.told?.epoch;
+        Some(Fence { election: registration.election.clone(), epoch })
     }
 
     /// How many contenders are registered and not closed.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use super::store::StoreError;
+
 /// Why a name service refuses a client or a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
@@ -102,6 +104,9 @@ pub enum Error {
     /// This build or this name service can't do that.
     #[error("{0}")]
     Unsupported(String),
+    /// A write to the store was not applied, or is not known to be.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Error {

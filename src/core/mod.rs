@@ -13,5 +13,6 @@ pub mod ids;
 pub mod name_service;
 pub mod retrievers;
 pub mod session;
+pub mod store;
 pub mod time;
 pub mod wire;

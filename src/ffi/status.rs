@@ -2,6 +2,7 @@
 //! those of `LeaderServerException` in Java and of the C header.
 
 use crate::core::error::Error;
+use crate::core::store::StoreError;
 
 /// Success.
 pub const OK: i32 = 0;
@@ -27,6 +28,20 @@ pub const INTERNAL: i32 = 9;
 pub const TOO_LARGE: i32 = 10;
 /// This build or this name service can't do that.
 pub const UNSUPPORTED: i32 = 11;
+/// A write was decided under an epoch that is over.
+pub const FENCED: i32 = 12;
+/// A key that was to be created is there.
+pub const EXISTS: i32 = 13;
+/// A key that was to be replaced or deleted is not there.
+pub const NOT_FOUND: i32 = 14;
+/// A key is at another version.
+pub const CHANGED: i32 = 15;
+/// A limit of the name service was reached.
+pub const LIMIT: i32 = 16;
+/// A write was never sent, or its name service takes no writes: it had no effect.
+pub const NOT_APPLIED: i32 = 17;
+/// A write was sent, and may have been applied or not.
+pub const UNKNOWN_OUTCOME: i32 = 18;
 
 /// The number of an error's kind.
 pub fn code(error: &Error) -> i32 {
@@ -42,5 +57,20 @@ pub fn code(error: &Error) -> i32 {
         Error::Internal(_) => INTERNAL,
         Error::TooLarge { .. } => TOO_LARGE,
         Error::Unsupported(_) => UNSUPPORTED,
+        Error::Store(error) => store_code(error),
+    }
+}
+
+fn store_code(error: &StoreError) -> i32 {
+    match error {
+        // Of another incarnation: whoever led then leads no more.
+        StoreError::Fenced { .. } | StoreError::Incarnation => FENCED,
+        StoreError::Exists { .. } => EXISTS,
+        StoreError::NotFound { .. } => NOT_FOUND,
+        StoreError::Changed { .. } => CHANGED,
+        StoreError::Limit(_) => LIMIT,
+        StoreError::Invalid(_) => INVALID_ARGUMENT,
+        StoreError::ReadOnly(_) | StoreError::NotApplied(_) => NOT_APPLIED,
+        StoreError::UnknownOutcome(_) => UNKNOWN_OUTCOME,
     }
 }

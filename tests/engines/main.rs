@@ -27,6 +27,8 @@ mod restarts;
 mod retrieval;
 mod stalls;
 mod status;
+mod store;
+mod store_faults;
 
 /// Every case over every engine; then the cases that need faults over engines that can have them.
 macro_rules! suite {
@@ -64,6 +66,12 @@ suite! {
         stalls: a_process_that_fetches_no_events_loses_leadership, other_calls_are_no_pulse;
         reasons: revokes_name_their_reason, another_mode_is_refused_naming_the_key;
         status: status_tells_what_there_is, state_tells_where_the_client_stands;
+        store: a_leader_writes_and_reads, large_values_are_carried,
+            transactions_are_all_or_nothing, a_former_leader_writes_until_the_next_is_granted,
+            a_store_never_picks_up_a_later_epoch, explicit_epochs_must_all_hold,
+            writers_on_many_threads_do_not_lose_each_other,
+            keys_outlive_sessions_and_cross_no_namespace,
+            an_observer_is_told_to_name_a_namespace;
     }
 }
 
@@ -78,6 +86,8 @@ suite! {
         restarts: a_restarted_server_is_a_new_incarnation, a_warm_start_waits_before_it_grants,
             a_server_that_is_down_costs_no_leadership_before_the_lease,
             who_was_superseded_is_told_by_whom, another_namespace_is_refused;
+        store_faults: a_write_whose_reply_is_lost_is_applied_once,
+            unsent_and_unanswered_are_told_apart, another_incarnation_takes_no_former_epoch;
     }
 }
 

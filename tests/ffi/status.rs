@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use leaderserver::core::error::{Error, Refusal};
+use leaderserver::core::ids::{Name, Revision};
+use leaderserver::core::store::StoreError;
 use leaderserver::ffi::{panic, status};
 
 use crate::{int_constants, java_source};
@@ -10,6 +12,7 @@ use crate::{int_constants, java_source};
 #[test]
 fn status_numbers_never_change() {
     let text = String::new;
+    let key = || Name::new("key", "k").expect("a name");
     let list = [
         (1, "INVALID_ARGUMENT", Error::invalid("key", "value", "remedy")),
         (2, "ALREADY_REGISTERED", Error::AlreadyRegistered(text())),
@@ -22,6 +25,13 @@ fn status_numbers_never_change() {
         (9, "INTERNAL", Error::Internal(text())),
         (10, "TOO_LARGE", Error::TooLarge { what: "address", size: 2, limit: 1 }),
         (11, "UNSUPPORTED", Error::Unsupported(text())),
+        (12, "FENCED", StoreError::Incarnation.into()),
+        (13, "EXISTS", StoreError::Exists { key: key(), version: Revision(1) }.into()),
+        (14, "NOT_FOUND", StoreError::NotFound { key: key() }.into()),
+        (15, "CHANGED", StoreError::Changed { key: key(), version: Revision(1) }.into()),
+        (16, "LIMIT", StoreError::Limit(text()).into()),
+        (17, "NOT_APPLIED", StoreError::NotApplied(text()).into()),
+        (18, "UNKNOWN_OUTCOME", StoreError::UnknownOutcome(text()).into()),
     ];
     let java = int_constants(&java_source("LeaderServerException.java"));
     assert_eq!(java.len(), list.len(), "{java:?}");

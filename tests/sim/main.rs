@@ -28,6 +28,7 @@ mod process;
 mod promises;
 mod rules;
 mod server;
+mod store;
 mod trace;
 mod users;
 mod walk;

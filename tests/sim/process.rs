@@ -9,11 +9,10 @@ use leaderserver::core::error::Error;
 use leaderserver::core::ids::{ConnectionId, LeaderInformation, Name};
 use leaderserver::core::name_service::Peer;
 use leaderserver::core::session::{
-    ConnectFailure, Deadlines, Output, RequestKind, Session, Settings,
+    Answer, ConnectFailure, Deadlines, Output, RequestKind, Session, Settings,
 };
 use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::ServerMessage;
-use leaderserver::core::wire::status::Status;
 use rand_chacha::rand_core::RngCore;
 
 use crate::check::flapping::Watchdog;
@@ -44,7 +43,7 @@ pub struct Process {
     pub watchdog: Watchdog,
     /// How often it has tried to connect.
     pub connects: u64,
-    pub answers: Vec<(u64, Result<Box<Status>, Error>)>,
+    pub answers: Vec<(u64, Result<Answer, Error>)>,
     /// Whether its events are fetched (P9), and what waits for that.
     pub fetching: bool,
     pub unfetched: Vec<Event>,
@@ -346,7 +345,10 @@ impl World {
                 self.check_value(i, leader.is_some(), cause);
                 self.value(i, &component, leader);
             }
-            Output::Answer { request, result } => process.answers.push((request, result)),
+            Output::Answer { request, result } => {
+                process.answers.push((request, result.clone()));
+                self.check_answer(i, request, &result);
+            }
             Output::Log(..) => {}
         }
     }

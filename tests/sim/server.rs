@@ -162,6 +162,9 @@ impl World {
 
     fn handle_server_input(&mut self, input: Input) {
         let (now, life) = (self.now, self.lives);
+        if let Input::Message(link, message) = &input {
+            self.write_received(*link, message);
+        }
         let Some(server) = &mut self.server else { return };
         let moment = server.clock.at(now);
         let of_this_life = |link: u64| self.net.links.get(&link).is_none_or(|l| l.life == life);
@@ -213,6 +216,9 @@ impl World {
             let namespace = self.processes[process].namespace.clone();
             let now = self.server.as_ref().expect("it sends").clock.at(self.now);
             self.truth.server_sent(process, &namespace, (life, to.0, now), &message);
+        }
+        if let ServerMessage::Written { request, result } = &message {
+            self.check_written(to.0, *request, result);
         }
         self.say("server sends", [to.0, 0], || format!("{} {message:?}", to.0));
         self.send_to_client(to.0, message);

@@ -9,6 +9,7 @@ use leaderserver::core::error::Error;
 use leaderserver::core::ids::{LeaderInformation, LeaderSessionId, Name};
 use leaderserver::core::retrievers::Retriever;
 use leaderserver::core::session::RequestKind;
+use leaderserver::core::store::{Fence, Operation, OperationKind};
 
 use crate::check::{callbacks, retrieval};
 use crate::clock::MS;
@@ -259,6 +260,25 @@ impl World {
     /// The client asks something of the name service.
     pub fn request(&mut self, i: usize, kind: RequestKind, timeout: Duration) {
         self.ask(i, Ask::Request(kind, timeout));
+    }
+
+    /// The client writes to the store under an epoch that it was granted at some time.
+    pub fn write(&mut self, i: usize, fence: Fence, kinds: Vec<OperationKind>, timeout: Duration) {
+        let election = fence.election.clone();
+        let operation = |kind| Operation { election: election.clone(), kind };
+        let operations = kinds.into_iter().map(operation).collect();
+        self.request(i, RequestKind::Write { fences: vec![fence], operations }, timeout);
+    }
+
+    /// Creates a key.
+    pub fn create(&mut self, i: usize, fence: Fence, key: &str, timeout: Duration) {
+        let kind = OperationKind::Create { key: name(key), value: Bytes::from_static(b"value") };
+        self.write(i, fence, vec![kind], timeout);
+    }
+
+    /// The grant that a contender was told last.
+    pub fn fence(&self, i: usize, id: RegistrationId) -> Option<Fence> {
+        self.processes[i].contenders.told_fence(id)
     }
 
     // --- Retrievers

@@ -3,10 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
+use bytes::Bytes;
 use leaderserver::core::config::{Mode, Timing};
 use leaderserver::core::contenders::{Callback, RegistrationId};
 use leaderserver::core::ids::{Epoch, LeaderSessionId};
 use leaderserver::core::session::RequestKind;
+use leaderserver::core::store::{Fence, OperationKind};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -78,6 +80,8 @@ struct Walker {
     rng: ChaCha8Rng,
     /// The contenders are in the server's process (`jobmanager:`), and nowhere else.
     in_job_manager: bool,
+    /// How many keys were thought of.
+    keys: u64,
 }
 
 impl Walker {
@@ -89,7 +93,7 @@ impl Walker {
             println!("{setup:?}, in the JobManager: {in_job_manager}");
         }
         let world = World::new(setup);
-        let mut walker = Walker { world, rng, in_job_manager };
+        let mut walker = Walker { world, rng, in_job_manager, keys: 0 };
         if in_job_manager {
             walker.start_job_manager();
         }
@@ -145,7 +149,7 @@ impl Walker {
         if self.world.server.is_none() && self.pick(3) == 0 {
             return self.restart_server();
         }
-        match self.pick(99) {
+        match self.pick(115) {
             0..12 => self.contend(),
             12..20 => self.close_contender(),
             20..21 => self.abandon(),
@@ -165,6 +169,7 @@ impl Walker {
             88..94 => self.operate(),
             94..96 => self.rebind(),
             96..98 => self.take_something(),
+            100.. => self.write(),
             _ => {}
         }
     }
@@ -407,6 +412,37 @@ impl Walker {
             RequestKind::Resign { election, target }
         };
         self.world.request(i, kind, ms(3000));
+    }
+
+    /// Somebody writes under an epoch that it was granted, which need not be its present one.
+    fn write(&mut self) {
+        let Some((i, id)) = self.some_contender() else { return };
+        let process = &self.world.processes[i];
+        let user = &process.users[&id];
+        let election = process.mode.election_of(&user.component);
+        let told = user.told.iter().filter_map(|(_, callback)| match callback {
+            Callback::Grant(id) => Some(id.epoch),
+            _ => None,
+        });
+        let told: Vec<Epoch> = told.collect();
+        let last = told.last().copied();
+        let any = self.one_of(&told);
+        let Some(epoch) = (if self.pick(3) == 0 { any } else { last }) else { return };
+        let fence = Fence { election, epoch };
+        let timeout = Duration::from_nanos(self.pick(3 * self.session_timeout()));
+        for _ in 0..=self.pick(3) {
+            self.keys += 1;
+            let key = name(&format!("{}/{}", self.pick(2), self.keys));
+            let create = OperationKind::Create { key, value: Bytes::from_static(b"value") };
+            let prefix = format!("{}/", self.pick(2));
+            let kinds = match self.pick(9) {
+                0 => vec![],
+                1 => vec![OperationKind::DeletePrefix { prefix }],
+                2 => vec![OperationKind::DeletePrefix { prefix }, create],
+                _ => vec![create],
+            };
+            self.world.write(i, fence.clone(), kinds, timeout);
+        }
     }
 
     /// The client is moved away from its name service, or to it.

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use leaderserver::core::config::{DEFAULT_PORT, Endpoint, split_host_port};
 use leaderserver::core::error::Error;
 use leaderserver::core::ids::Name;
+use leaderserver::core::store::StoreLimits;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,6 +97,16 @@ pub struct ServeArgs {
     /// The most connections at a time [default: 50000, or what `ulimit -n` allows]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: Option<u32>,
+
+    /// The most keys that the store of a namespace holds
+    #[arg(long, value_name = "N", default_value_t = StoreLimits::default().keys,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_store_keys: u64,
+
+    /// The most bytes that the store of a namespace holds
+    #[arg(long, value_name = "BYTES", default_value_t = StoreLimits::default().bytes,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_store_bytes: u64,
 
     #[command(flatten)]
     pub tls: TlsArgs,

@@ -42,11 +42,15 @@ fn config(options: &ServeArgs) -> Result<ServerConfig, Failure> {
     let timeout = options.max_session_timeout.as_millis().to_string();
     let connections = max_connections(options.max_connections.map(u64::from)).to_string();
     let cold = options.cold.to_string();
+    let store_keys = options.max_store_keys.to_string();
+    let store_bytes = options.max_store_bytes.to_string();
     let mut pairs = vec![
         ("listen", options.listen.as_str()),
         ("max-session-timeout", &timeout),
         ("max-connections", &connections),
         ("cold", &cold),
+        ("max-store-keys", &store_keys),
+        ("max-store-bytes", &store_bytes),
     ];
     if let Some(namespace) = &options.namespace {
         pairs.push(("namespace", namespace.as_str()));

@@ -62,6 +62,10 @@ fn write_namespace(out: &mut impl Write, namespace: &NamespaceStatus) -> io::Res
         "" => writeln!(out, "\nnamespace {name}")?,
         mode => writeln!(out, "\nnamespace {name} (elections {})", printable(mode))?,
     }
+    if namespace.store_keys > 0 {
+        let (keys, bytes) = (namespace.store_keys, namespace.store_bytes);
+        writeln!(out, "  store: {keys} keys, {bytes} bytes")?;
+    }
     let tables = [elections(namespace), components(namespace), sessions(namespace)];
     if tables.iter().all(Table::is_empty) {
         writeln!(out, "  nobody stands, publishes or watches")?;

@@ -45,6 +45,7 @@ impl NameService {
         }
         session.elections.insert(election.clone());
         let namespace = session.namespace.clone();
+        self.no_longer_idle(&namespace, &election);
         let joined = self.election_mut(&namespace, &election).join(id, candidacy);
         if joined == Joined::Stale {
             // Its word that it left was lost with a connection.
@@ -67,7 +68,7 @@ impl NameService {
         let namespace = self.session(id).namespace.clone();
         self.leave_line(&namespace, election, id);
         self.grant_next(now, &namespace, election);
-        self.forget_empty_election(&namespace, election);
+        self.forget_empty_election(now, &namespace, election);
     }
 
     fn leave_line(&mut self, namespace: &Name, election: &Name, id: SessionId) {
@@ -149,6 +150,7 @@ impl NameService {
         self.last_epoch = Epoch(self.last_epoch.0 + 1);
         let id = LeaderSessionId { epoch: self.last_epoch, low: self.rng.next_u64() };
         let leader = self.election_mut(namespace, election).grant(candidate, id);
+        self.raise_fence(namespace, election, id.epoch);
         let session = candidate.session;
         self.outputs.push_back(Output::Log(ServerEvent::Granted {
             namespace: namespace.clone(),
@@ -348,10 +350,11 @@ impl NameService {
         namespace.elections.entry(election.clone()).or_default()
     }
 
-    pub(super) fn forget_empty_election(&mut self, namespace: &Name, election: &Name) {
-        let namespace = self.namespaces.get_mut(namespace).expect("its session lives");
-        if namespace.elections.get(election).is_some_and(Election::is_empty) {
-            namespace.elections.remove(election);
+    pub(super) fn forget_empty_election(&mut self, now: Moment, namespace: &Name, election: &Name) {
+        let found = self.namespaces.get_mut(namespace).expect("its session lives");
+        if found.elections.get(election).is_some_and(Election::is_empty) {
+            found.elections.remove(election);
+            self.note_idle(now, namespace, election);
         }
     }
 }

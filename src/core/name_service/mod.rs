@@ -3,8 +3,10 @@
 mod events;
 mod handshake;
 mod leadership;
+mod replies;
 mod sessions;
 mod status;
+mod store;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,6 +16,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 pub use events::{Ended, ServerEvent};
+pub use store::FENCE_KEPT;
 
 use super::config::{Mode, ServerConfig, Timing};
 use super::election::Election;
@@ -21,6 +24,7 @@ use super::error::Refusal;
 use super::ids::{
     ConnectionId, Epoch, Incarnation, LeaderInformation, Name, Revision, SessionId, SessionToken,
 };
+use super::store::{Store, StoreLimits};
 use super::time::Moment;
 use super::wire::message::{Addresses, ClientMessage, ServerMessage};
 
@@ -55,6 +59,15 @@ pub struct NameService {
     connections: BTreeMap<ConnectionId, Connection>,
     sessions: BTreeMap<SessionId, Session>,
     namespaces: BTreeMap<Name, Namespace>,
+    /// By namespace. Outlive their namespace's last session, for the fences and the answers.
+    stores: BTreeMap<Name, Store>,
+    store_limits: StoreLimits,
+    /// Fences, by namespace and election, that nobody stands behind and that fence no keys; since
+    /// when, and in that order.
+    idle_fences: BTreeMap<(Name, Name), Moment>,
+    idle_since: BTreeSet<(Moment, (Name, Name))>,
+    /// When to look for what the stores need not keep any more.
+    sweep_at: Moment,
     /// When to look at a session again; at most one entry per session, never later than its end.
     timers: BTreeSet<(Moment, SessionId)>,
     outputs: VecDeque<Output>,
@@ -194,6 +207,11 @@ impl NameService {
             connections: BTreeMap::new(),
             sessions: BTreeMap::new(),
             namespaces: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            store_limits: config.store_limits,
+            idle_fences: BTreeMap::new(),
+            idle_since: BTreeSet::new(),
+            sweep_at: Moment::NEVER,
             timers: BTreeSet::new(),
             outputs: VecDeque::new(),
         }
@@ -224,10 +242,12 @@ impl NameService {
                 self.send(conn, ServerMessage::HeartbeatAck { sequence });
             }
             (Role::Observer, ClientMessage::Resign { request, election, .. }) => {
-                let reason = "an observer has no namespace: name the one that is meant".to_owned();
-                let (election, code) = (Some(election), Refusal::Namespace);
-                self.send(conn, ServerMessage::Failure { request, election, code, reason });
+                self.refuse_request(conn, request, Some(election));
             }
+            (
+                Role::Observer,
+                ClientMessage::Query { request, .. } | ClientMessage::Write { request, .. },
+            ) => self.refuse_request(conn, request, None),
             (Role::Observer, _) => self.refuse(
                 conn,
                 Refusal::Protocol,
@@ -256,6 +276,7 @@ impl NameService {
             self.remote_from = Moment::NEVER;
             self.grant_everywhere(now);
         }
+        self.sweep(now);
     }
 
     /// The server stops: from here on nothing is granted (R3), and nobody new is welcome.
@@ -285,7 +306,8 @@ impl NameService {
     pub fn poll_timeout(&self) -> Option<Moment> {
         let timer = self.timers.first().map(|&(moment, _)| moment);
         let remote = (self.remote_from != Moment::NEVER).then_some(self.remote_from);
-        timer.into_iter().chain(remote).min()
+        let sweep = (self.sweep_at != Moment::NEVER).then_some(self.sweep_at);
+        timer.into_iter().chain(remote).chain(sweep).min()
     }
 
     fn session_message(&mut self, now: Moment, session: SessionId, message: ClientMessage) {
@@ -311,55 +333,13 @@ impl NameService {
             ClientMessage::Resign { request, election, target } => {
                 self.resign_request(now, session, request, &election, target.as_ref());
             }
+            ClientMessage::Query { request, query } => self.query(session, request, &query),
+            ClientMessage::Write { request, write } => self.write(now, session, request, &write),
             ClientMessage::Hello(_) | ClientMessage::Status { .. } => {
                 if let Some(conn) = self.session(session).conn {
                     self.refuse(conn, Refusal::Protocol, "hello was said already");
                 }
             }
-        }
-    }
-
-    /// Refuses a connection: says so, closes it, and hears nothing from it any more. Its session,
-    /// if it has one, goes on without it.
-    fn refuse(&mut self, conn: ConnectionId, code: Refusal, reason: impl Into<String>) {
-        let reason = reason.into();
-        let peer = self.peer_of(conn);
-        self.outputs.push_back(Output::Log(ServerEvent::Refused {
-            peer,
-            code,
-            reason: reason.clone(),
-        }));
-        self.send(conn, ServerMessage::Refused { code, reason });
-        if let Some(Connection { role: Role::Session(session), .. }) = self.connections.get(&conn)
-            && let Some(session) = self.sessions.get_mut(session)
-        {
-            session.conn = None;
-        }
-        self.finish(conn);
-    }
-
-    fn finish(&mut self, conn: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.role = Role::Done;
-            self.outputs.push_back(Output::Close { conn });
-        }
-    }
-
-    fn send(&mut self, to: ConnectionId, message: ServerMessage) {
-        self.outputs.push_back(Output::Send { to, message });
-    }
-
-    fn send_to_session(&mut self, session: SessionId, message: ServerMessage) {
-        if let Some(conn) = self.session(session).conn {
-            self.send(conn, message);
-        }
-    }
-
-    fn peer_of(&self, conn: ConnectionId) -> String {
-        match self.connections.get(&conn).map(|connection| &connection.peer) {
-            Some(Peer::Remote(addresses)) => addresses.peer.clone(),
-            Some(Peer::Local) => "in process".to_owned(),
-            None => "unknown".to_owned(),
         }
     }
 

@@ -84,7 +84,7 @@ impl NameService {
                 ended.push((election.clone(), leader));
             }
             self.session_mut(id).elections.remove(&election);
-            self.forget_empty_election(&namespace, &election);
+            self.forget_empty_election(now, &namespace, &election);
         }
         for (election, leader) in &ended {
             self.leadership_ended(&namespace, election, *leader, why);
@@ -111,9 +111,10 @@ impl NameService {
     fn release_namespace(&mut self, name: &Name) {
         let namespace = self.namespaces.get_mut(name).expect("its session has just ended");
         namespace.sessions -= 1;
-        if namespace.sessions == 0 {
+        let keys = self.stores.get(name).is_some_and(|store| !store.has_no_keys());
+        if namespace.sessions == 0 && !keys {
             // Nobody stands, leads or watches: with epochs and revisions counted for the whole
-            // server, nothing is lost with it.
+            // server, nothing is lost with it. Keys are found under elections of its mode.
             self.namespaces.remove(name);
         }
     }

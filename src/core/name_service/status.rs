@@ -3,6 +3,7 @@
 use super::{NameService, Namespace, Role, Session};
 use crate::core::election::Election;
 use crate::core::ids::{ConnectionId, Name, SessionId};
+use crate::core::store::{Store, StoreSize};
 use crate::core::time::Moment;
 use crate::core::wire::message::ServerMessage;
 use crate::core::wire::status::{
@@ -65,6 +66,7 @@ impl NameService {
         let elections = namespace.elections.iter();
         let components = namespace.components.iter();
         let sessions = self.sessions.iter().filter(|(_, session)| session.namespace == *name);
+        let size = self.stores.get(name).map_or(StoreSize::default(), Store::size);
         NamespaceStatus {
             namespace: name.to_string(),
             mode: namespace.mode.map_or("", |mode| mode.as_str()).to_owned(),
@@ -86,6 +88,8 @@ impl NameService {
                 })
                 .collect(),
             sessions: sessions.map(|(id, session)| session_status(now, *id, session)).collect(),
+            store_keys: size.keys,
+            store_bytes: size.bytes,
         }
     }
 

@@ -97,6 +97,7 @@ impl Session {
         if candidate.leading.is_some() {
             self.revoke(election, "it was superseded by a later grant of its own");
         }
+        self.granted_epoch = self.granted_epoch.max(id.epoch);
         let candidate = self.elections.get_mut(election).expect("looked up above");
         candidate.leading = Some(id);
         candidate.components.clear();
@@ -213,7 +214,6 @@ impl Session {
         }
         self.say_watches(true);
         self.send(ClientMessage::SyncEnd);
-        self.say_requests();
     }
 
     /// The user's side does not fetch its events any more (P9): the candidates give up what they

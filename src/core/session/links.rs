@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::elections::superseded_by;
-use super::{Attempt, Identity, Link, Outage, Output, Session};
+use super::{Answer, Attempt, Identity, Link, Outage, Output, Session};
 use crate::core::error::{Error, Refusal};
 use crate::core::ids::{ConnectionId, Name, Revision};
 use crate::core::name_service::Peer;
@@ -115,7 +115,15 @@ impl Session {
             ServerMessage::Value { component, revision, leader } => {
                 self.value(component, revision, leader);
             }
-            ServerMessage::Status { request, status } => self.answered(request, Ok(status)),
+            ServerMessage::Status { request, status } => {
+                self.answered(request, Ok(Answer::Status(status)));
+            }
+            ServerMessage::Entries { request, page } => {
+                self.answered(request, Ok(Answer::Page(page)));
+            }
+            ServerMessage::Written { request, result } => {
+                self.answered(request, result.map(Answer::Written).map_err(Error::Store));
+            }
             ServerMessage::Failure { request, election, code, reason } => {
                 self.failed(request, election, code, reason);
             }
@@ -271,10 +279,12 @@ impl Session {
         if another {
             // Epochs and revisions of another incarnation say nothing here (R13).
             self.seen = None;
+            self.former_epoch = self.former_epoch.max(std::mem::take(&mut self.granted_epoch));
             for candidate in self.elections.values_mut() {
                 candidate.given_up = Default::default();
             }
             self.forget_values();
+            former.into_iter().for_each(|former| self.fail_writes_to(former));
         }
         self.identity = welcome.session.map(|(session, token)| Identity {
             incarnation: welcome.incarnation,

@@ -15,15 +15,16 @@ use super::config::{Mode, Timing};
 use super::contenders::Command;
 use super::error::Error;
 use super::ids::{
-    Candidacy, ConnectionId, Epoch, Incarnation, LeaderInformation, LeaderSessionId, Name,
-    Revision, SessionId, SessionToken,
+    Candidacy, ClientId, ConnectionId, Epoch, Incarnation, LeaderInformation, LeaderSessionId,
+    Name, Revision, SessionId, SessionToken,
 };
 use super::name_service::Peer;
 use super::time::Moment;
 use super::wire::message::ClientMessage;
-use super::wire::status::Status;
 
 pub use links::ConnectFailure;
+use requests::Request;
+pub use requests::{Answer, RequestKind};
 
 /// The client's session machine, the same for every engine.
 ///
@@ -58,6 +59,15 @@ pub struct Session {
     watches: BTreeMap<Name, Watched>,
     requests: BTreeMap<u64, Request>,
     next_request: u64,
+    /// Who this is to the store, over all sessions (R16).
+    client: ClientId,
+    /// The sequence of the last write.
+    next_sequence: u64,
+    /// The highest epoch granted to this client in incarnations that are over: what was decided
+    /// under it is void.
+    former_epoch: Epoch,
+    /// The highest granted to it in the present one.
+    granted_epoch: Epoch,
     stalled: bool,
     /// Whether there is a name service to connect to.
     bound: bool,
@@ -160,7 +170,7 @@ pub enum Output {
         /// Which.
         request: u64,
         /// The answer.
-        result: Result<Box<Status>, Error>,
+        result: Result<Answer, Error>,
     },
     /// Something to log.
     Log(log::Level, String),
@@ -237,32 +247,15 @@ struct Watched {
     forgotten: bool,
 }
 
-struct Request {
-    kind: RequestKind,
-    give_up_at: Moment,
-    after: Duration,
-}
-
-/// Something that needs an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RequestKind {
-    /// The status of the name service.
-    Status,
-    /// The leader of an election is to step down.
-    Resign {
-        /// Which election.
-        election: Name,
-        /// Who is next.
-        target: Option<Name>,
-    },
-}
-
 impl Session {
     /// A client that has nothing to do yet; not `bound`, it has no name service to connect to.
     pub fn new(settings: Settings, bound: bool, seed: [u8; 32]) -> Self {
+        let mut rng = ChaCha8Rng::from_seed(seed);
+        let random = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
+        let client = ClientId(random.max(1));
         Session {
             settings,
-            rng: ChaCha8Rng::from_seed(seed),
+            rng,
             next_connection: 0,
             next_candidacy: 0,
             identity: None,
@@ -279,6 +272,10 @@ impl Session {
             watches: BTreeMap::new(),
             requests: BTreeMap::new(),
             next_request: 0,
+            client,
+            next_sequence: 0,
+            former_epoch: Epoch(0),
+            granted_epoch: Epoch(0),
             stalled: false,
             bound,
             without_since: None,
@@ -317,10 +314,7 @@ impl Session {
     pub fn handle_close(&mut self, now: Moment) {
         self.elections.clear();
         self.watches.clear();
-        for request in std::mem::take(&mut self.requests).into_keys() {
-            let result = Err(Error::Closed("the client"));
-            self.outputs.push_back(Output::Answer { request, result });
-        }
+        self.fail_requests(&Error::Closed("the client"));
         self.settle(now);
     }
 
@@ -414,6 +408,7 @@ impl Session {
         } else if self.may_connect() && self.link.is_none() && self.retry_at <= now {
             self.connect(now);
         }
+        self.say_requests(now);
         let deadlines = if self.leads() { self.deadlines() } else { Deadlines::OVER };
         if deadlines != self.last_deadlines {
             self.last_deadlines = deadlines;
@@ -423,7 +418,8 @@ impl Session {
     }
 
     fn send(&mut self, message: ClientMessage) {
-        let asks = matches!(message, ClientMessage::Status { .. } | ClientMessage::Resign { .. });
+        use ClientMessage::{Query, Resign, Status, Write};
+        let asks = matches!(message, Status { .. } | Resign { .. } | Query { .. } | Write { .. });
         if self.is_observer() && !asks {
             // It would be refused, connection and all.
             return;

@@ -10,6 +10,7 @@ use crate::core::ids::{
     Candidacy, Epoch, Incarnation, LeaderInformation, LeaderSessionId, Name, Revision, SessionId,
     SessionToken,
 };
+use crate::core::store::{Page, Query, StoreError, Write, Written};
 
 use super::status::Status;
 
@@ -30,6 +31,8 @@ pub enum ClientMessage {
     Goodbye,
     Status { request: u64 },
     Resign { request: u64, election: Name, target: Option<Name> },
+    Query { request: u64, query: Query },
+    Write { request: u64, write: Box<Write> },
 }
 
 /// From the name service to a client.
@@ -44,6 +47,8 @@ pub enum ServerMessage {
     Value { component: Name, revision: Revision, leader: Option<LeaderInformation> },
     Status { request: u64, status: Box<Status> },
     Failure { request: u64, election: Option<Name>, code: Refusal, reason: String },
+    Entries { request: u64, page: Page },
+    Written { request: u64, result: Result<Written, StoreError> },
 }
 
 /// The first message of a connection.

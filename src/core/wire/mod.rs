@@ -24,8 +24,9 @@ pub const MIN_VERSION: u32 = 1;
 /// The highest version of the wire that this build speaks.
 pub const MAX_VERSION: u32 = 1;
 
-/// The longest frame in bytes, without its length.
-pub const MAX_FRAME: usize = 1024 * 1024;
+/// The longest frame in bytes, without its length: a value of the store, which may take 1 MiB, and
+/// what goes with it (key, election, epochs).
+pub const MAX_FRAME: usize = 1024 * 1024 + 64 * 1024;
 
 /// The longest first frame: nothing large is taken from somebody who has not said hello.
 pub const MAX_FIRST_FRAME: usize = 64 * 1024;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use leaderserver::core::contenders::{Callback, RegistrationId};
 use leaderserver::core::ids::{LeaderSessionId, Name};
+use leaderserver::core::name_service::FENCE_KEPT;
+use leaderserver::core::store::ANSWERS_KEPT;
 
 use crate::world::World;
 
@@ -35,6 +37,7 @@ impl World {
     /// Holds what everybody believes against what the server has.
     pub fn check_well(&self) {
         self.check_server();
+        self.check_store();
         let status = self.status();
         let mut published: BTreeMap<(String, String), (String, String)> = BTreeMap::new();
         for namespace in &status.namespaces {
@@ -153,13 +156,17 @@ impl World {
         for i in self.living().collect::<Vec<_>>() {
             self.close_client(i);
         }
-        // The sessions of the dead end by themselves.
-        self.run_for(self.time_to_mend());
+        // The sessions of the dead end by themselves; fences and answers are kept for a while.
+        self.run_for(self.time_to_mend() + ANSWERS_KEPT + FENCE_KEPT);
         let status = self.status();
         // Those on which nothing was ever said are for the shell to cut.
         let open = |link: &&crate::net::Link| link.server_open && link.life == self.lives;
         let lost = self.net.links.values().filter(open).count() as u64;
-        if !status.namespaces.is_empty() || status.connections > lost {
+        // Keys stay, and their namespaces with them.
+        let empty = status.namespaces.iter().find(|namespace| namespace.store_keys == 0);
+        let held =
+            status.namespaces.iter().any(|n| !n.elections.is_empty() || !n.sessions.is_empty());
+        if empty.is_some() || held || status.connections > lost {
             self.fail("lesson 22", &format!("something is left over: {status:?}"));
         }
         let server = self.server.as_ref().expect("asked for its status above");

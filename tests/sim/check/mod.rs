@@ -6,6 +6,7 @@ pub mod liveness;
 pub mod one_leader;
 pub mod retrieval;
 pub mod service;
+pub mod store;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +36,8 @@ pub struct Truth {
     carried: BTreeMap<u64, (u64, SessionId)>,
     /// Leaderships that ended at the server: life and epoch.
     pub ended: BTreeMap<(u64, u64), String>,
+    /// What is written to the store.
+    pub writes: store::Writes,
     /// How often somebody was granted.
     pub grants: u64,
     /// How often leader information was written.

@@ -9,7 +9,7 @@ use leaderserver::core::ids::{
     Candidacy, ConnectionId, Epoch, Incarnation, Name, Revision, SessionToken,
 };
 use leaderserver::core::name_service::{ConnectionEnd, NameService, Output, Peer};
-use leaderserver::core::session::RequestKind;
+use leaderserver::core::session::{Answer, RequestKind};
 use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::{
     Addresses, ClientMessage, Hello, Resume, ServerMessage, Welcome,
@@ -284,7 +284,9 @@ fn an_observer_gets_the_status_and_nothing_else() {
     world.run_for(ms(100));
     world.request(observer, RequestKind::Status, ms(1000));
     world.run_for(ms(100));
-    let [(_, Ok(status))] = &world.processes[observer].answers[..] else { panic!("an answer") };
+    let [(_, Ok(Answer::Status(status)))] = &world.processes[observer].answers[..] else {
+        panic!("an answer")
+    };
     assert_eq!(status.namespaces[0].elections[0].candidates[0].name, "a");
     let mut desk = Desk::cold();
     desk.welcome(1, Hello { namespace: None, ..hello() });

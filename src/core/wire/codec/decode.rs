@@ -9,13 +9,14 @@ use super::super::generated as proto;
 use super::super::message::{
     Addresses, ClientMessage, Hello, Leading, Resume, ServerMessage, Welcome,
 };
-use super::{MAX_DURATION, MAX_TEXT, malformed, mode, refusal, shorten};
+use super::{MAX_DURATION, MAX_TEXT, malformed, mode, refusal, shorten, store};
 use crate::core::config::Timing;
 use crate::core::error::{Error, Refusal};
 use crate::core::ids::{
     Candidacy, Epoch, Incarnation, LeaderInformation, LeaderSessionId, MAX_ADDRESS, Name, Revision,
     SessionId, SessionToken,
 };
+use crate::core::store::Written;
 
 const UNKNOWN_BODY: &str =
     "the frame has no body that this version knows: is the other end of a later version?";
@@ -24,8 +25,8 @@ const UNKNOWN_BODY: &str =
 ///
 /// # Errors
 /// [`Error::Refused`] with [`Refusal::Protocol`] for what can't be used, or [`Refusal::Timing`];
-/// [`Error::InvalidArgument`] for a name, and [`Error::TooLarge`] for an address, that breaks its
-/// bounds.
+/// [`Error::InvalidArgument`] for a name, and [`Error::TooLarge`] for an address or value, that
+/// breaks its bounds.
 pub fn decode_client(frame: Bytes) -> Result<ClientMessage, Error> {
     use proto::client_frame::Body;
     let body = parse::<proto::ClientFrame>(frame)?.body.ok_or_else(|| malformed(UNKNOWN_BODY))?;
@@ -69,6 +70,9 @@ pub fn decode_client(frame: Bytes) -> Result<ClientMessage, Error> {
             election: Name::new("election", &resign.election)?,
             target: optional("target", &resign.target)?,
         },
+        Body::Get(get) => store::decode_get(&get)?,
+        Body::List(list) => store::decode_list(list)?,
+        Body::Write(write) => store::decode_write(write)?,
     })
 }
 
@@ -112,6 +116,12 @@ pub fn decode_server(frame: Bytes) -> Result<ServerMessage, Error> {
             code: refusal(failure.code),
             reason: shorten(failure.reason),
         },
+        Body::Entries(entries) => store::decode_page(entries)?,
+        Body::Written(proto::Written { request, revision, deleted }) => {
+            let written = Written { revision: Revision(revision), deleted };
+            ServerMessage::Written { request, result: Ok(written) }
+        }
+        Body::NotWritten(error) => store::decode_error(error)?,
     })
 }
 
@@ -196,7 +206,7 @@ fn parse<M: Message + Default>(frame: Bytes) -> Result<M, Error> {
     M::decode(frame).map_err(|error| malformed(format!("the frame is no message: {error}")))
 }
 
-fn missing(field: &str) -> Error {
+pub(super) fn missing(field: &str) -> Error {
     malformed(format!("{field} is missing"))
 }
 
@@ -232,7 +242,7 @@ fn timing(session_timeout_ms: u64, disconnect_grace_ms: u64) -> Result<Timing, E
 }
 
 /// Zero is what a client writes that has none, and no id of ours.
-fn id128(id: Option<proto::Id128>, field: &str) -> Result<u128, Error> {
+pub(super) fn id128(id: Option<proto::Id128>, field: &str) -> Result<u128, Error> {
     match id {
         Some(proto::Id128 { high, low }) if (high, low) != (0, 0) => {
             Ok(u128::from(high) << 64 | u128::from(low))

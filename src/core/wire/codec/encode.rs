@@ -9,7 +9,7 @@ use super::super::frame::write_frame;
 use super::super::generated as proto;
 use super::super::message::{Addresses, ClientMessage, Hello, Leading, ServerMessage, Welcome};
 use super::super::{MAX_FIRST_FRAME, MAX_FRAME};
-use super::shorten;
+use super::{shorten, store};
 use crate::core::error::Error;
 use crate::core::ids::{LeaderInformation, MAX_ADDRESS, Name};
 
@@ -60,6 +60,10 @@ pub fn encode_client(message: &ClientMessage) -> Result<Bytes, Error> {
             election: election.to_string(),
             target: text(target.as_ref()),
         }),
+        ClientMessage::Query { request, query } => store::encode_query(*request, query),
+        ClientMessage::Write { request, write } => {
+            Body::Write(store::encode_write(*request, write))
+        }
     };
     frame(&proto::ClientFrame { body: Some(body) })
 }
@@ -112,6 +116,10 @@ pub fn encode_server(message: &ServerMessage) -> Result<Bytes, Error> {
                 reason: shorten(reason.clone()),
             })
         }
+        ServerMessage::Entries { request, page } => {
+            Body::Entries(store::encode_page(*request, page))
+        }
+        ServerMessage::Written { request, result } => store::encode_written(*request, result),
     };
     frame(&proto::ServerFrame { body: Some(body) })
 }
@@ -210,7 +218,7 @@ fn addresses(addresses: Option<&Addresses>) -> (String, String) {
     both.unwrap_or_default()
 }
 
-fn id128(number: u128) -> proto::Id128 {
+pub(super) fn id128(number: u128) -> proto::Id128 {
     proto::Id128 { high: (number >> 64) as u64, low: number as u64 }
 }
 

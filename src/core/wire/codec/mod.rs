@@ -6,6 +6,7 @@
 
 mod decode;
 mod encode;
+mod store;
 
 use std::time::Duration;
 

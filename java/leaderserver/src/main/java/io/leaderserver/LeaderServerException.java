@@ -53,6 +53,27 @@ public class LeaderServerException extends RuntimeException {
     /** Not available on this system; also: the native library can't be loaded. */
     public static final int UNSUPPORTED = 11;
 
+    /** A write to the store was decided under a leadership that is over: it had no effect. */
+    public static final int FENCED = 12;
+
+    /** A key of the store that was to be created is there. */
+    public static final int EXISTS = 13;
+
+    /** A key of the store that was to be replaced or deleted is not there. */
+    public static final int NOT_FOUND = 14;
+
+    /** A key of the store is at another version. */
+    public static final int CHANGED = 15;
+
+    /** A limit of the name service was reached; the write had no effect. */
+    public static final int LIMIT = 16;
+
+    /** A write was never sent, or the name service takes none at present: it had no effect. */
+    public static final int NOT_APPLIED = 17;
+
+    /** A write was sent, and it is not known whether it was applied. */
+    public static final int UNKNOWN_OUTCOME = 18;
+
     private static final long serialVersionUID = 1L;
 
     private final int code;
