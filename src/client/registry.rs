@@ -14,7 +14,7 @@ use crate::clock;
 use crate::core::config::Mode;
 use crate::core::contenders::{Callback, Command, Confirmed, Contenders, RegistrationId};
 use crate::core::error::Error;
-use crate::core::ids::{LeaderInformation, LeaderSessionId, Name};
+use crate::core::ids::{Epoch, LeaderInformation, LeaderSessionId, Name};
 use crate::core::retrievers::Retriever;
 use crate::core::session::Deadlines;
 use crate::core::store::Fence;
@@ -240,15 +240,15 @@ impl Registry {
         }
     }
 
-    pub(super) fn granted(&self, election: &Name, id: LeaderSessionId) {
+    pub(super) fn granted(&self, election: &Name, standing: u64, id: LeaderSessionId) {
         let mut state = self.state.lock();
-        let affected = state.contenders.handle_granted(election, id);
+        let affected = state.contenders.handle_granted(election, standing, id);
         self.tell(&state, &affected);
     }
 
-    pub(super) fn revoked(&self, election: &Name, reason: &str) {
+    pub(super) fn revoked(&self, election: &Name, epoch: Epoch, reason: &str) {
         let mut state = self.state.lock();
-        let affected = state.contenders.handle_revoked(election, reason);
+        let affected = state.contenders.handle_revoked(election, epoch, reason);
         self.tell(&state, &affected);
     }
 

@@ -225,12 +225,12 @@ impl ClientTask {
                 }
             }
             Output::Deadlines(deadlines) => registry.deadlines(deadlines),
-            Output::Granted { election, id } => {
+            Output::Granted { election, standing, id } => {
                 log::info!("{}: leads election '{election}' under epoch {}", self.whom(), id.epoch);
-                registry.granted(&election, id);
+                registry.granted(&election, standing, id);
             }
             Output::Revoked { election, epoch, reason } => {
-                registry.revoked(&election, &reason);
+                registry.revoked(&election, epoch, &reason);
                 log::info!(
                     "{}: leads election '{election}' no longer, epoch {epoch} is given up: {reason}",
                     self.whom()

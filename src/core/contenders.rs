@@ -27,6 +27,7 @@ pub struct RegistrationId(pub u64);
 pub struct Contenders {
     mode: Mode,
     next: u64,
+    last_standing: u64,
     candidates: BTreeMap<Name, Candidate>,
     registrations: BTreeMap<RegistrationId, Registration>,
     closed: bool,
@@ -39,6 +40,9 @@ pub enum Command {
     Join {
         /// Which.
         election: Name,
+        /// Which of the successive times; a grant names it (a grant for an earlier time may be on
+        /// its way while the candidate has left and somebody else made it stand again).
+        standing: u64,
     },
     /// Leave it.
     Leave {
@@ -95,6 +99,7 @@ pub enum Confirmed {
 
 #[derive(Debug, Default)]
 struct Candidate {
+    standing: u64,
     grant: Option<LeaderSessionId>,
     /// Why the last grant ended.
     reason: String,
@@ -147,7 +152,13 @@ impl Contenders {
         let id = RegistrationId(self.next);
         let joins = candidate.is_none();
         let failure = candidate.and_then(|candidate| candidate.failure.clone());
-        self.candidates.entry(election.clone()).or_default().members.insert(id);
+        let candidate = self.candidates.entry(election.clone()).or_default();
+        candidate.members.insert(id);
+        if joins {
+            self.last_standing += 1;
+            candidate.standing = self.last_standing;
+        }
+        let standing = candidate.standing;
         let registration = Registration {
             component,
             election: election.clone(),
@@ -159,12 +170,20 @@ impl Contenders {
             closed: false,
         };
         self.registrations.insert(id, registration);
-        Ok((id, joins.then_some(Command::Join { election })))
+        Ok((id, joins.then_some(Command::Join { election, standing })))
     }
 
     /// The candidate was granted. Answers who is affected.
-    pub fn handle_granted(&mut self, election: &Name, id: LeaderSessionId) -> Vec<RegistrationId> {
-        let Some(candidate) = self.candidates.get_mut(election) else { return Vec::new() };
+    pub fn handle_granted(
+        &mut self,
+        election: &Name,
+        standing: u64,
+        id: LeaderSessionId,
+    ) -> Vec<RegistrationId> {
+        let candidate = self.candidates.get_mut(election);
+        let Some(candidate) = candidate.filter(|c| c.standing == standing) else {
+            return Vec::new();
+        };
         candidate.grant = Some(id);
         candidate.failure = None;
         candidate.publishers.clear();
@@ -172,8 +191,16 @@ impl Contenders {
     }
 
     /// The candidate leads no more. Answers who is affected.
-    pub fn handle_revoked(&mut self, election: &Name, reason: &str) -> Vec<RegistrationId> {
-        let Some(candidate) = self.candidates.get_mut(election) else { return Vec::new() };
+    pub fn handle_revoked(
+        &mut self,
+        election: &Name,
+        epoch: Epoch,
+        reason: &str,
+    ) -> Vec<RegistrationId> {
+        let led = |candidate: &&mut Candidate| candidate.grant.is_some_and(|id| id.epoch == epoch);
+        let Some(candidate) = self.candidates.get_mut(election).filter(led) else {
+            return Vec::new();
+        };
         candidate.grant = None;
         candidate.reason = reason.to_owned();
         candidate.publishers.clear();

@@ -325,15 +325,15 @@ impl World {
                 process.deadlines = deadlines;
                 self.check_leader(i);
             }
-            Output::Granted { election, id } => {
-                let affected = process.contenders.handle_granted(&election, id);
+            Output::Granted { election, standing, id } => {
+                let affected = process.contenders.handle_granted(&election, standing, id);
                 self.tell(i, &affected);
                 self.check_leader(i);
             }
             Output::Revoked { election, epoch, reason } => {
                 self.check_revocation(i, &election, epoch, &reason);
                 let process = &mut self.processes[i];
-                let affected = process.contenders.handle_revoked(&election, &reason);
+                let affected = process.contenders.handle_revoked(&election, epoch, &reason);
                 self.tell(i, &affected);
                 self.check_leader(i);
             }

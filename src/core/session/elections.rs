@@ -9,10 +9,11 @@ use crate::core::time::Moment;
 use crate::core::wire::message::{ClientMessage, Leading};
 
 impl Session {
-    pub(super) fn join(&mut self, _now: Moment, election: Name) {
+    pub(super) fn join(&mut self, election: Name, standing: u64) {
         let candidacy = self.fresh_candidacy();
         let candidate = self.elections.entry(election.clone()).or_default();
         candidate.candidacy = candidacy;
+        candidate.standing = standing;
         self.say_join(&election);
     }
 
@@ -109,7 +110,8 @@ impl Session {
             let conn = link.conn;
             self.outputs.push_back(Output::CheckOpen { conn });
         }
-        self.outputs.push_back(Output::Granted { election: election.clone(), id });
+        let standing = self.elections.get(election).map_or(0, |candidate| candidate.standing);
+        self.outputs.push_back(Output::Granted { election: election.clone(), standing, id });
     }
 
     /// The name service asks the leader to give up its epoch (R8).

@@ -139,6 +139,8 @@ pub enum Output {
     Granted {
         /// Which election.
         election: Name,
+        /// The standing of [`Command::Join`] that it answers.
+        standing: u64,
         /// Under which id.
         id: LeaderSessionId,
     },
@@ -231,6 +233,8 @@ struct Outage {
 
 #[derive(Default)]
 struct Candidate {
+    /// As the contenders count.
+    standing: u64,
     candidacy: Candidacy,
     leading: Option<LeaderSessionId>,
     /// Never leads under this or an earlier epoch of the present incarnation again (R7).
@@ -287,7 +291,7 @@ impl Session {
     /// A command of the contenders.
     pub fn handle_command(&mut self, now: Moment, command: Command) {
         match command {
-            Command::Join { election } => self.join(now, election),
+            Command::Join { election, standing } => self.join(election, standing),
             Command::Leave { election } => self.leave(&election),
             Command::Publish { election, epoch, component, address } => {
                 self.publish(&election, epoch, component, address);

@@ -13,11 +13,11 @@ use crate::world::name;
 fn a_second_contender_changes_nothing() {
     let mut contenders = Contenders::new(Mode::PerProcess);
     let (first, command) = contenders.register(name("dispatcher")).expect("the first");
-    assert_eq!(command, Some(Command::Join { election: name("process") }));
+    assert_eq!(command, Some(Command::Join { election: name("process"), standing: 1 }));
     let second = contenders.register(name("dispatcher"));
     assert_eq!(second, Err(Error::AlreadyRegistered("dispatcher".to_owned())));
     assert_eq!(contenders.len(), 1);
-    assert_eq!(contenders.handle_granted(&name("process"), ID), [first]);
+    assert_eq!(contenders.handle_granted(&name("process"), 1, ID), [first]);
     assert_eq!(contenders.take(first), Some(Callback::Grant(ID)));
     assert_eq!(contenders.take(first), None, "one at a time");
     contenders.done(first);
@@ -34,7 +34,7 @@ fn a_second_contender_changes_nothing() {
 fn an_address_that_is_too_long_is_refused() {
     let mut contenders = Contenders::new(Mode::PerProcess);
     let (id, _) = contenders.register(name("dispatcher")).expect("the first");
-    contenders.handle_granted(&name("process"), ID);
+    contenders.handle_granted(&name("process"), 1, ID);
     let long = Bytes::from(vec![b'x'; MAX_ADDRESS + 1]);
     assert_eq!(contenders.confirm(id, ID, long, true), Confirmed::TooLong);
     assert_eq!(contenders.confirm(id, ID, Bytes::new(), false), Confirmed::NotLeader, "deadlines");
@@ -54,4 +54,20 @@ fn a_failure_is_told_once() {
     contenders.done(id);
     assert_eq!(contenders.handle_failed(None, &error), []);
     assert!(!contenders.is_ready(id));
+}
+
+/// LESSONS 9: a grant for a candidate that was left, on its way while somebody else made it stand
+/// again, is not the newcomer's; nor does the end of that grant mean anything to it.
+#[test]
+fn a_grant_for_an_earlier_standing_is_nobodys() {
+    let mut contenders = Contenders::new(Mode::PerProcess);
+    let (first, _) = contenders.register(name("a")).expect("nobody is registered");
+    contenders.close(first, false);
+    let (second, command) = contenders.register(name("a")).expect("the first is closed");
+    assert_eq!(command, Some(Command::Join { election: name("process"), standing: 2 }));
+    assert!(contenders.handle_granted(&name("process"), 1, ID).is_empty());
+    assert!(contenders.handle_revoked(&name("process"), ID.epoch, "left").is_empty());
+    assert_eq!(contenders.take(second), None);
+    assert_eq!(contenders.handle_granted(&name("process"), 2, ID), [second]);
+    assert_eq!(contenders.take(second), Some(Callback::Grant(ID)));
 }

@@ -41,7 +41,7 @@ impl Client {
         };
         let mut session = Session::new(settings, true, [1; 32]);
         let now = Moment::from_nanos(5_000_000_000);
-        session.handle_command(now, Command::Join { election: name("process") });
+        session.handle_command(now, Command::Join { election: name("process"), standing: 1 });
         let mut client = Client { session, now, conn: ConnectionId(1) };
         client.connect();
         client.hears(ServerMessage::Welcome(Box::new(welcome(7, false, Vec::new()))));
@@ -155,7 +155,9 @@ fn a_grant_for_an_earlier_candidacy_is_not_taken() {
     let mut client = Client::welcomed();
     client.session.handle_watch(client.now, name("dispatcher"));
     client.session.handle_command(client.now, Command::Leave { election: name("process") });
-    client.session.handle_command(client.now, Command::Join { election: name("process") });
+    client
+        .session
+        .handle_command(client.now, Command::Join { election: name("process"), standing: 1 });
     client.does();
     client.hears(grant(ID, 1));
     assert_eq!(client.leads(), None);
