@@ -246,7 +246,9 @@ final class ChildMain {
             }
         }
         return new long[] {
-            new File("/proc/self/task").list().length, new File("/proc/self/fd").list().length, memory
+            new File("/proc/self/task").list().length,
+            new File("/proc/self/fd").list().length,
+            memory
         };
     }
 }

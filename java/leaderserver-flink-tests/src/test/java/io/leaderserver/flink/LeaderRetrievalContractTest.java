@@ -19,6 +19,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
@@ -40,7 +41,8 @@ class LeaderRetrievalContractTest extends ContractTestBase {
 
     /** Two odd surrogates, a zero, four-byte characters, and 65 536 characters in all. */
     private static String oddAddress() {
-        final StringBuilder odd = new StringBuilder("\uD800\u0000\uDC00 \uD83D\uDE00\uFFFF\n\u00E4");
+        final StringBuilder odd =
+                new StringBuilder("\uD800\u0000\uDC00 \uD83D\uDE00\uFFFF\n\u00E4");
         while (odd.length() < 65_536) {
             odd.append((char) (odd.length() * 31));
         }
@@ -72,7 +74,7 @@ class LeaderRetrievalContractTest extends ContractTestBase {
         retriever.stop();
     }
 
-    /** 1. Nothing is delivered after stop, and others go on: with Flink's, one stop silences all. */
+    /** 1. Nothing is delivered after stop; others go on: with Flink's, one stop silences all. */
     @Test
     void stoppingOneRetrieverSilencesIt() throws Exception {
         final LeaderElection election = services.getDispatcherLeaderElection();
@@ -243,7 +245,7 @@ class LeaderRetrievalContractTest extends ContractTestBase {
     @Test
     void anAddressThatIsTooLongIsRefused() throws Exception {
         final char[] chars = new char[2 << 20];
-        java.util.Arrays.fill(chars, 'x');
+        Arrays.fill(chars, 'x');
         final LeaderElection election = services.getDispatcherLeaderElection();
         final TestingContender contender = new TestingContender("contender");
         election.startLeaderElection(contender);

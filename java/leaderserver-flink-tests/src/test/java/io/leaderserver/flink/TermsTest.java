@@ -49,7 +49,7 @@ class TermsTest extends ServicesTestBase {
         assertTrue(client.state().contains(expected), client.state());
     }
 
-    /** 1, 2. Making an election connects to nothing; the first start joins, the last close leaves. */
+    /** 1, 2. Making an election joins nothing; the first start does, and the last close leaves. */
     @Test
     void joinsWithTheFirstStartAndLeavesWithTheLastClose() throws Exception {
         final LeaderElection first = service.createLeaderElection("first");
