@@ -320,6 +320,7 @@ fn full_status() -> Status {
             }],
         }],
         warnings: vec!["careful".into()],
+        read_only: String::new(),
     }
 }
 

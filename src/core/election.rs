@@ -108,6 +108,13 @@ impl Election {
         leader
     }
 
+    /// The election as it was before a restart: with its leader, alone in the line.
+    pub fn restore(&mut self, leader: Leader) {
+        self.last_epoch = leader.id.epoch;
+        self.line = [Candidate { session: leader.session, candidacy: leader.candidacy }].into();
+        self.leader = Some(leader);
+    }
+
     /// Asks that `target` be next.
     pub fn set_target(&mut self, target: Option<SessionId>) {
         self.target = target;

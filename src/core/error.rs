@@ -26,6 +26,8 @@ pub enum Refusal {
     Limit,
     /// A frame was malformed, too long, or not expected at this point.
     Protocol,
+    /// The server runs on an old copy of its state (R14).
+    OldCopy,
 }
 
 impl Refusal {
