@@ -7,6 +7,7 @@ mod connection;
 mod listener;
 mod local;
 mod owner;
+pub mod storage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
