@@ -87,6 +87,9 @@ pub enum Error {
     /// The system refused something.
     #[error("{0}")]
     Io(String),
+    /// The data directory can't be used.
+    #[error("{0}")]
+    Storage(String),
     /// Keys, certificates or the handshake.
     #[error("TLS: {0}")]
     Tls(String),

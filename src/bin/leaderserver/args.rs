@@ -20,11 +20,14 @@ Examples:
 
 const SERVE_EXAMPLES: &str = "\
 Prints `listening on HOST:PORT` once it serves. SIGINT and SIGTERM stop it in good order, a second
-one at once. The state is in memory: after a start it grants leadership only when the clients of an
-earlier server are sure to have given theirs up (--max-session-timeout; skipped with --cold).
+one at once. With --data its state is durable: whatever it answered is on the disk, and started again
+on the same directory it goes on where it was. Without, the state is in memory. On no or a new
+directory it grants leadership only when the clients of an earlier server are sure to have given
+theirs up (--max-session-timeout; skipped with --cold).
 
 Examples:
   leaderserver serve
+  leaderserver serve --data /var/lib/leaderserver
   leaderserver serve --listen 127.0.0.1:0 --cold
   leaderserver serve --listen [::]:6130 --namespace /default --max-connections 20000
   leaderserver serve --tls-cert cert.pem --tls-key key.pem --tls-ca ca.pem";
@@ -81,6 +84,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "HOST:PORT", default_value_t = default_listen(),
           value_parser = listen)]
     pub listen: String,
+
+    /// Keeps its state in this directory, over restarts and power failures; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 
     /// The longest session time-out that clients may ask for (500ms, 10s, 2m)
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = duration)]
