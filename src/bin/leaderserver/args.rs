@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use leaderserver::core::config::{DEFAULT_PORT, Endpoint, split_host_port};
 use leaderserver::core::error::Error;
-use leaderserver::core::ids::Name;
+use leaderserver::core::ids::{Name, PROCESS_ELECTION};
 use leaderserver::core::store::StoreLimits;
 
 const EXAMPLES: &str = "\
@@ -50,6 +50,24 @@ Examples:
   leaderserver watch dispatcher resourcemanager --namespace /default
   leaderserver watch --endpoint leader://host:6130 --json";
 
+const RESIGN_EXAMPLES: &str = "\
+The leader says itself that it has stepped down, and only then the next in line is granted; it stands
+again at the end of the line. Prints who leads afterwards. --namespace may be left out where the
+election is led in one namespace only.
+
+Examples:
+  leaderserver resign --endpoint leader://host:6130
+  leaderserver resign dispatcher --namespace /default --timeout 5s";
+
+const TRANSFER_EXAMPLES: &str = "\
+As `resign`, but the candidate named is next, wherever it stands in line; `leaderserver status` shows
+names and sessions. If it is gone when the leader has stepped down, the next in line leads, and this
+fails.
+
+Examples:
+  leaderserver transfer --to 17
+  leaderserver transfer dispatcher --to '4711@host' --namespace /default";
+
 /// A name service for leadership.
 #[derive(Parser)]
 #[command(name = "leaderserver", version, after_help = EXAMPLES)]
@@ -75,6 +93,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Shows the leader of components, and every change
     Watch(WatchArgs),
+    /// Asks the leader of an election to step down
+    Resign(ResignArgs),
+    /// Asks the leader of an election to step down in favour of another candidate
+    Transfer(TransferArgs),
 }
 
 #[derive(Args)]
@@ -141,6 +163,40 @@ pub struct WatchArgs {
     pub connect: ConnectArgs,
 
     /// Prints one JSON object for each change, on a line of its own
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = RESIGN_EXAMPLES)]
+pub struct ResignArgs {
+    /// Which election: with per-component the component's name
+    #[arg(value_name = "ELECTION", value_parser = election, default_value = PROCESS_ELECTION)]
+    pub election: Name,
+
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+
+    /// Prints one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = TRANSFER_EXAMPLES)]
+pub struct TransferArgs {
+    /// Which election: with per-component the component's name
+    #[arg(value_name = "ELECTION", value_parser = election, default_value = PROCESS_ELECTION)]
+    pub election: Name,
+
+    /// Who is next: a candidate's name or the number of its session
+    #[arg(long, value_name = "CANDIDATE", value_parser = candidate)]
+    pub to: Name,
+
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+
+    /// Prints one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -215,6 +271,14 @@ fn namespace(text: &str) -> Result<Name, String> {
 
 fn component(text: &str) -> Result<Name, String> {
     Name::new("component", text).map_err(remedy)
+}
+
+fn election(text: &str) -> Result<Name, String> {
+    Name::new("election", text).map_err(remedy)
+}
+
+fn candidate(text: &str) -> Result<Name, String> {
+    Name::new("to", text).map_err(remedy)
 }
 
 /// What to do instead: option and value are named by the parser.

@@ -188,6 +188,7 @@ impl NameService {
         let elections: Vec<Name> = self.session(id).elections.iter().cloned().collect();
         let namespace = self.session(id).namespace.clone();
         for election in elections {
+            self.say_step_down(&namespace, &election);
             self.grant_next(now, &namespace, &election);
         }
     }

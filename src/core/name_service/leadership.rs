@@ -296,6 +296,7 @@ impl NameService {
         id: SessionId,
         request: u64,
         election: &Name,
+        epoch: Option<Epoch>,
         target: Option<&Name>,
     ) {
         let conn = self.session(id).conn;
@@ -307,6 +308,12 @@ impl NameService {
             return status(self);
         }
         let namespace = self.session(id).namespace.clone();
+        let found = self.namespaces[&namespace].elections.get(election);
+        let leads = found.and_then(|found| found.leader()).map(|leader| leader.id.epoch);
+        if epoch.is_some() && epoch != leads {
+            // It has ended already.
+            return status(self);
+        }
         let named = target.map(|target| {
             let found = self.namespaces[&namespace].elections.get(election);
             found.and_then(|found| {
@@ -359,15 +366,21 @@ impl NameService {
         if target == Some(leader.session) {
             return true;
         }
-        found.set_target(target);
-        let message = ServerMessage::StepDown {
-            election: election.clone(),
-            epoch: leader.id.epoch,
-            reason: reason.to_owned(),
-        };
+        found.ask(target, reason);
+        self.say_step_down(namespace, election);
+        true
+    }
+
+    /// Says to the leader that it is to step down, if it was asked to; said again on every connection
+    /// of its, until it has.
+    pub(super) fn say_step_down(&mut self, namespace: &Name, election: &Name) {
+        let found = self.namespaces.get(namespace).and_then(|n| n.elections.get(election));
+        let Some((leader, reason)) = found.and_then(Election::asked) else { return };
+        let reason = reason.to_owned();
+        let (election_name, epoch) = (election.clone(), leader.id.epoch);
+        let message = ServerMessage::StepDown { election: election_name, epoch, reason };
         let needs = self.needs_election(namespace, election);
         self.send_to_session_when(needs, leader.session, message);
-        true
     }
 
     pub(super) fn election_mut(&mut self, namespace: &Name, election: &Name) -> &mut Election {

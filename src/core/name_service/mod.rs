@@ -376,8 +376,8 @@ impl NameService {
             ClientMessage::Unwatch { component } => self.unwatch(session, &component),
             ClientMessage::SyncEnd => self.sync_end(now, session),
             ClientMessage::Goodbye => self.goodbye(now, session),
-            ClientMessage::Resign { request, election, target } => {
-                self.resign_request(now, session, request, &election, target.as_ref());
+            ClientMessage::Resign { request, election, epoch, target } => {
+                self.resign_request(now, session, request, &election, epoch, target.as_ref());
             }
             ClientMessage::Query { request, query } => self.query(session, request, &query),
             ClientMessage::Write { request, write } => self.write(now, session, request, &write),

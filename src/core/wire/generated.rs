@@ -330,6 +330,9 @@ pub struct ResignRequest {
     pub election: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub target: ::prost::alloc::string::String,
+    /// Only who leads under this epoch is meant; 0: whoever leads.
+    #[prost(uint64, tag = "4")]
+    pub epoch: u64,
 }
 /// The store: keys, each found under the election that fences it. Keys are names; values are any
 /// bytes, at most 1 MiB. Get and List are answered with Entries.
