@@ -27,9 +27,13 @@ fn a_leadership_is_resigned_and_transferred() {
     });
     a.lead("there");
     std::thread::scope(|scope| {
-        [&a, &b, &c].map(|candidate| scope.spawn(|| follow(candidate)));
+        for candidate in [&a, &b, &c] {
+            scope.spawn(|| follow(candidate));
+        }
         commands(&endpoint);
-        [&a, &b, &c].map(|candidate| candidate.client.close(PATIENCE));
+        for candidate in [&a, &b, &c] {
+            candidate.client.close(PATIENCE);
+        }
     });
 }
 
