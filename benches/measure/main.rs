@@ -9,6 +9,7 @@
 
 mod bare;
 mod crowd;
+mod durable;
 mod failover;
 mod idle;
 mod latency;
@@ -36,13 +37,14 @@ impl Effort {
 
 type Measure = fn(&mut Report, Effort);
 
-const GROUPS: [(&str, Measure); 6] = [
+const GROUPS: [(&str, Measure); 7] = [
     ("floor", latency::floor),
     ("grant", latency::grant_and_hand_over),
     ("failover", failover::kill_to_grant),
     ("watchers", watchers::one_change_to_all),
     ("idle", idle::memory_and_cpu),
     ("local", local::in_process),
+    ("durable", durable::grants_and_writes),
 ];
 
 fn main() {
