@@ -17,7 +17,7 @@ mod throw;
 mod watch;
 
 /// What `Natives.ABI_VERSION` must be.
-pub const ABI_VERSION: i32 = 1;
+pub const ABI_VERSION: i32 = 2;
 
 /// `contenderTake`, `contenderClose`.
 pub const NOTHING: i32 = 0;
@@ -45,3 +45,14 @@ pub const NO_CHANGE: i32 = 0;
 pub const LEADER: i32 = 1;
 /// `watchTake`.
 pub const NO_LEADER: i32 = 2;
+
+/// `storeWrite`.
+pub const CREATE: i32 = 1;
+/// `storeWrite`.
+pub const REPLACE: i32 = 2;
+/// `storeWrite`.
+pub const DELETE: i32 = 3;
+/// `storeWrite`.
+pub const DELETE_VERSION: i32 = 4;
+/// `storeWrite`.
+pub const DELETE_PREFIX: i32 = 5;
