@@ -13,6 +13,7 @@ mod contender;
 mod convert;
 mod log;
 mod server;
+mod store;
 mod throw;
 mod watch;
 
@@ -45,14 +46,3 @@ pub const NO_CHANGE: i32 = 0;
 pub const LEADER: i32 = 1;
 /// `watchTake`.
 pub const NO_LEADER: i32 = 2;
-
-/// `storeWrite`.
-pub const CREATE: i32 = 1;
-/// `storeWrite`.
-pub const REPLACE: i32 = 2;
-/// `storeWrite`.
-pub const DELETE: i32 = 3;
-/// `storeWrite`.
-pub const DELETE_VERSION: i32 = 4;
-/// `storeWrite`.
-pub const DELETE_PREFIX: i32 = 5;
