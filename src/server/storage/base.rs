@@ -225,8 +225,9 @@ fn guarded<T>(
 
 fn refused(path: &Path, error: impl Into<redb::Error>) -> StorageError {
     match error.into() {
-        redb::Error::Io(source) if source.kind() == std::io::ErrorKind::UnexpectedEof => {
-            StorageError::damaged(path, "it ends too early")
+        // Not the system's words but redb's: the file is too short, or begins otherwise.
+        redb::Error::Io(source) if source.raw_os_error().is_none() => {
+            StorageError::damaged(path, source.to_string())
         }
         redb::Error::Io(source) => StorageError::io("use", path, source),
         other => StorageError::damaged(path, other.to_string()),

@@ -10,28 +10,35 @@ use super::fold::rested;
 use super::lock::Lock;
 use super::log;
 use super::marker::{Marker, Phase, Point, Print, State};
-use super::paths::{Files, Paths, sync_directory};
+use super::paths::{Files, Paths, parent, sync_directory};
 use super::{Record, base};
 use crate::runtime;
 
 /// Before anything is touched: a directory with something in it, and nothing of ours, is not ours.
 pub fn refuse_foreign(paths: &Paths) -> Result<(), StorageError> {
     let names = names(&paths.directory)?;
-    if names.is_empty() || names.iter().any(|name| name == "lock" || name == "data") {
+    if names.is_empty() || names.iter().any(|name| name == "lock") || has_files(paths) {
         return Ok(());
     }
     Err(foreign(paths, &names))
 }
 
-/// Whether there are, or have to be, data.
+fn has_files(paths: &Paths) -> bool {
+    let files = Files::within(&paths.data);
+    [&files.marker, &files.base].iter().any(|path| path.exists())
+}
+
+/// Whether there are data, or have to be.
 pub fn has_data(paths: &Paths) -> Result<bool, StorageError> {
-    match fs::symlink_metadata(&paths.data) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::metadata(&paths.lock) {
-            Ok(_) => Lock::take_unchanged(paths)?.map_or(Ok(false), |lock| missing(paths, &lock)),
-            Err(_) => Ok(false),
-        },
-        Err(error) => Err(StorageError::io("look at", &paths.data, error)),
+    if has_files(paths) {
+        return Ok(true);
+    }
+    match Lock::take_unchanged(paths) {
+        Ok(Some(lock)) => missing(paths, &lock),
+        Ok(None) => Ok(false),
+        // Its holder knows.
+        Err(StorageError::InUse { .. }) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 
@@ -100,6 +107,8 @@ pub fn create(
     fs::rename(&paths.new, &paths.data)
         .map_err(|error| StorageError::io("make", &paths.data, error))?;
     sync_directory(&paths.directory)?;
+    // Whoever made the directory may not have made it durable; not everybody may read where it is.
+    let _ = sync_directory(parent(&paths.directory));
     // From now on, no data here means that they were lost.
     lock.say(true, true).map_err(|error| StorageError::io("write", &paths.lock, error))
 }

@@ -28,15 +28,20 @@ pub struct Shared {
     pub sealed: Mutex<Option<(usize, Point)>>,
     /// The last commit that was acknowledged.
     pub committed: Mutex<Point>,
+    /// The length of the base when it came to rest last.
     pub base_length: AtomicU64,
+    /// How large a log may become, if that was asked for.
+    pub fold_at: Option<u64>,
     /// Why the last fold failed.
     pub trouble: Mutex<Option<String>>,
 }
 
 impl Shared {
-    /// The length of the base when it came to rest last.
-    pub fn base_length(&self) -> u64 {
-        self.base_length.load(Ordering::Relaxed)
+    /// How large a log may become before it is folded: of a large base a part, for each fold has to
+    /// read the base once for its hash.
+    pub fn limit(&self) -> u64 {
+        let base = self.base_length.load(Ordering::Relaxed);
+        self.fold_at.unwrap_or_else(|| (base / 4).clamp(8 << 20, 64 << 20))
     }
 }
 
@@ -45,12 +50,6 @@ impl Shared {
 pub struct Still {
     pub marker: Marker,
     pub state: State,
-}
-
-/// How large a log may become before it is folded: of a large base a part, for each fold has to read
-/// the base once for its hash.
-pub fn limit(base_length: u64) -> u64 {
-    (base_length / 4).clamp(8 << 20, 64 << 20)
 }
 
 /// The thread. Dropped, it ends what it is doing.
@@ -93,9 +92,8 @@ fn run(shared: &Shared, woken: &Receiver<()>) {
     while woken.recv().is_ok() {
         let mut still = shared.still.lock();
         let Some((index, last)) = *shared.sealed.lock() else { continue };
-        match fold(&shared.files, &mut still, index, last) {
+        match fold(shared, &mut still, index, last) {
             Ok(()) => {
-                shared.base_length.store(still.state.base.length, Ordering::Relaxed);
                 *shared.sealed.lock() = None;
                 *shared.trouble.lock() = None;
             }
@@ -112,7 +110,8 @@ fn run(shared: &Shared, woken: &Receiver<()>) {
     }
 }
 
-fn fold(files: &Files, still: &mut Still, index: usize, last: Point) -> Result<(), StorageError> {
+fn fold(shared: &Shared, still: &mut Still, index: usize, last: Point) -> Result<(), StorageError> {
+    let files = &shared.files;
     let folding = State { phase: Phase::Folding, base: Print::default(), ..still.state };
     still.marker.say(&folding)?;
     still.state = folding;
@@ -146,7 +145,8 @@ fn fold(files: &Files, still: &mut Still, index: usize, last: Point) -> Result<(
     let running = rested(files, &folding, last)?;
     still.marker.say(&running)?;
     still.state = running;
-    log::clear(path, limit(running.base.length))
+    shared.base_length.store(running.base.length, Ordering::Relaxed);
+    log::clear(path, shared.limit())
 }
 
 /// The base is as it will be until the next fold.

@@ -79,6 +79,13 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would not do while a process that was just forked has the file open, too.
+        let _ = self.file.unlock();
+    }
+}
+
 fn text(file: &File) -> String {
     // A lock file of another's making is read no further.
     let mut bytes = [0; 256];

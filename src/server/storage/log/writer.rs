@@ -43,10 +43,9 @@ pub fn clear(path: &Path, limit: u64) -> Result<(), StorageError> {
             // The head first: what is behind it then means nothing.
             zero(&file, 0, FIRST_FRAME)?;
             let length = file.metadata()?.len();
-            if length > limit {
-                file.set_len(limit)?;
-            }
-            zero(&file, FIRST_FRAME, length.min(limit))?;
+            let kept = length.min(limit.max(SMALLEST));
+            file.set_len(kept)?;
+            zero(&file, FIRST_FRAME, kept)?;
             file.sync_all()
         })
         .map_err(|error| StorageError::io("clear", path, error))
