@@ -229,3 +229,22 @@ fn a_rollback_is_no_recovery() {
     assert!(error.contains("restore a backup"), "the remedy: {error}");
     assert!(error.contains(&number) || error.contains("bytes"), "what was found: {error}");
 }
+
+/// Files of another directory with the very same history.
+#[test]
+fn files_of_another_directory_are_not_taken() {
+    let (ours, theirs) = (Specimen::killed("damage-ours"), Specimen::killed("damage-theirs"));
+    assert_eq!(ours.acknowledged, theirs.acknowledged);
+    let aside = ours.folder.join("aside");
+    for name in ["base", "log.0", "log.1", "marker"] {
+        fs::rename(ours.file(name), &aside).unwrap();
+        fs::copy(theirs.file(name), ours.file(name)).unwrap();
+        let detected = ours.judge(&format!("{name} is another directory's"));
+        assert!(detected || name.starts_with("log"), "{name}");
+        fs::rename(&aside, ours.file(name)).unwrap();
+    }
+    for name in ["log.0", "log.1"] {
+        fs::copy(theirs.file(name), ours.file(name)).unwrap();
+    }
+    assert!(ours.judge("both logs are another directory's"));
+}

@@ -60,8 +60,33 @@ fn a_directory_with_something_else_is_left_alone() {
         let error = result.unwrap_err();
         assert!(matches!(error, StorageError::NotData { .. }), "{error}");
     }
+    // Nor one with a folder that only happens to have the name of one of ours.
+    fs::rename(folder.join("letter"), folder.join("data")).unwrap();
+    assert!(matches!(Storage::open(folder.path()), Err(StorageError::NotData { .. })));
     let names: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(names.len(), 1, "nothing was made there");
+}
+
+#[test]
+fn a_new_file_system_is_an_empty_directory() {
+    let folder = Folder::new("mounted");
+    fs::create_dir(folder.join("lost+found")).unwrap();
+    Storage::open(folder.path()).expect("every file system has one");
+}
+
+#[test]
+fn those_who_only_look_do_not_disturb_each_other() {
+    let folder = Folder::new("lookers");
+    drop(Storage::open(folder.path()).unwrap());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    check(folder.path()).unwrap();
+                }
+            });
+        }
+    });
 }
 
 #[test]

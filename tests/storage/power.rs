@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use leaderserver::server::storage::{Storage, check};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::child::{Committer, Task};
+use crate::full::{self, What};
 use crate::model::{Dice, Folder, Model, copy};
 
 const SEED: u64 = 11;
@@ -98,4 +100,39 @@ fn a_gap_before_a_later_commit_is_damage_even_if_the_marker_is_behind() {
     fs::write(&log, bytes).unwrap();
     assert!(check(&directory).unwrap_err().is_damaged());
     assert!(Storage::open(&directory).unwrap_err().is_damaged());
+}
+
+/// A log whose head was lost looks like one that is not in use; what is in it tells.
+#[test]
+fn a_log_without_its_head_is_damage_even_if_the_marker_is_behind() {
+    let folder = Folder::new("power-headless");
+    let directory = folder.join("data");
+    let path = |name: &str| directory.join("data").join(name);
+    // Both logs are in use while a fold has no room.
+    let mut child = Committer::start(&directory, SEED, 3000, Task::RunOutOf(What::RoomForTheBase));
+    assert!(child.until(full::FOLD_FAILED), "{}", child.last_line);
+    child.kill();
+    let newer = ["log.0", "log.1"]
+        .into_iter()
+        .max_by_key(|name| number(&fs::read(path(name)).unwrap()[8 + 8 * 3..]))
+        .unwrap();
+    let mut log = fs::read(path(newer)).unwrap();
+    let before = number(&log[8 + 8 * 3..]) - 1;
+    let chain = log[8 + 8 * 4..8 + 8 * 6].to_vec();
+    log[..4096].fill(0);
+    fs::write(path(newer), log).unwrap();
+    // The marker knows of the commits before that log only.
+    let mut marker = fs::read(path("marker")).unwrap();
+    let progress = &mut marker[PROGRESS];
+    progress[8..16].copy_from_slice(&before.to_le_bytes());
+    progress[16..32].copy_from_slice(&chain);
+    let hash = xxh3_128(&progress[..496]);
+    progress[496..512].copy_from_slice(&hash.to_le_bytes());
+    fs::write(path("marker"), marker).unwrap();
+    let error = check(&directory).unwrap_err();
+    assert!(error.is_damaged() && error.to_string().contains(newer), "{error}");
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes[..8].try_into().unwrap())
 }

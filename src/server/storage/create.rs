@@ -80,7 +80,11 @@ fn names(directory: &Path) -> Result<Vec<String>, StorageError> {
     };
     let mut names = Vec::new();
     for entry in entries {
-        names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
+        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+        // Every new file system has one.
+        if name != "lost+found" {
+            names.push(name);
+        }
     }
     Ok(names)
 }

@@ -64,7 +64,7 @@ impl Folder {
         let (wake, woken) = sync_channel(1);
         let folder = shared.files.folder.clone();
         let thread = thread::Builder::new()
-            .name("leaderserver-fold".to_owned())
+            .name("ls-fold".to_owned())
             .spawn(move || run(&shared, &woken))
             .map_err(|error| StorageError::io("start a thread for", &folder, error))?;
         Ok(Folder { wake: Some(wake), thread: Some(thread) })

@@ -40,7 +40,7 @@ impl Listener {
         let listener = bind(paths)?;
         let (waker, woken) = UnixStream::pair()?;
         let thread = thread::Builder::new()
-            .name("leaderserver-backup".to_owned())
+            .name("ls-backup".to_owned())
             .spawn(move || run(&listener, &woken, &shared))?;
         Ok(Listener { waker: Some(waker), thread: Some(thread) })
     }

@@ -30,7 +30,8 @@ impl Lock {
                 .mode(0o600)
                 .open(&paths.lock)
                 .map_err(|error| StorageError::io("open", &paths.lock, error))?;
-            let lock = Lock::on(file, paths)?;
+            let tried = file.try_lock();
+            let lock = Lock::taken(file, tried, paths)?;
             // Somebody may have removed the file that we hold, and another made one anew.
             if lock.is_of(&paths.lock) {
                 return Ok(lock);
@@ -38,17 +39,24 @@ impl Lock {
         }
     }
 
-    /// Takes it if the file is there, and changes nothing.
+    /// Takes it, beside others who only look, if the file is there; changes nothing.
     pub fn take_unchanged(paths: &Paths) -> Result<Option<Lock>, StorageError> {
         match File::open(&paths.lock) {
-            Ok(file) => Lock::on(file, paths).map(Some),
+            Ok(file) => {
+                let tried = file.try_lock_shared();
+                Lock::taken(file, tried, paths).map(Some)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StorageError::io("open", &paths.lock, error)),
         }
     }
 
-    fn on(file: File, paths: &Paths) -> Result<Lock, StorageError> {
-        match file.try_lock() {
+    fn taken(
+        file: File,
+        tried: Result<(), TryLockError>,
+        paths: &Paths,
+    ) -> Result<Lock, StorageError> {
+        match tried {
             Ok(()) => Ok(Lock { file }),
             Err(TryLockError::WouldBlock) => {
                 Err(StorageError::InUse { directory: paths.directory.clone(), pid: holder(&file) })
@@ -93,8 +101,14 @@ fn text(file: &File) -> String {
     String::from_utf8_lossy(&bytes[..read]).into_owned()
 }
 
+/// Who wrote itself into the file, if it is alive: who only looks does not.
 fn holder(file: &File) -> Option<u32> {
-    text(file).split_whitespace().next()?.parse().ok()
+    let pid: i32 = text(file).split_whitespace().next()?.parse().ok()?;
+    // SAFETY: signal 0 is none, it only asks.
+    let gone = pid <= 0
+        || unsafe { libc::kill(pid, 0) } != 0
+            && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
+    if gone { None } else { u32::try_from(pid).ok() }
 }
 
 /// A lock over a network does not end with its holder, and a sync promises less.

@@ -181,7 +181,7 @@ impl Marker {
 
     /// Says how things are, durably.
     pub fn say(&mut self, state: &State) -> Result<(), StorageError> {
-        let sequence = self.sequence + 1;
+        let sequence = self.sequence.wrapping_add(1);
         write_slot(&self.file, sequence, state)
             .and_then(|()| self.file.sync_data())
             .map_err(|error| StorageError::io("write", &self.path, error))?;

@@ -68,7 +68,8 @@ impl Storage {
         if create::is_to_be_made(&paths, &lock)? {
             create::create(&paths, &lock, 0, &[])?;
         }
-        lock.say(true, false).map_err(|error| StorageError::io("write", &paths.lock, error))?;
+        lock.say(true, !lock.says_made())
+            .map_err(|error| StorageError::io("write", &paths.lock, error))?;
         let loaded = load(&paths.data, None)?;
         let storage = Storage::go_on(paths, lock, &loaded, fold_at)?;
         Ok((storage, loaded.records))
