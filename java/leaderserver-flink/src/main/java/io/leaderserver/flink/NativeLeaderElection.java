@@ -159,6 +159,7 @@ final class NativeLeaderElection implements LeaderElection {
         @Override
         public void granted(UUID id) {
             awaitStarted();
+            service.delivering(NativeLeaderElection.this, id);
             contender.grantLeadership(id);
         }
 

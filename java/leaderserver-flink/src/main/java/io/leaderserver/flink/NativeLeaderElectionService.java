@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.UUID;
 import org.apache.flink.runtime.leaderelection.LeaderElection;
 import org.apache.flink.runtime.leaderelection.LeaderElectionService;
 import org.apache.flink.util.Preconditions;
@@ -33,6 +34,7 @@ public final class NativeLeaderElectionService implements LeaderElectionService,
 
     private final LeaderClient client;
     private final OpenElections openElections;
+    private final Grants grants;
 
     private final Object lock = new Object();
 
@@ -43,12 +45,14 @@ public final class NativeLeaderElectionService implements LeaderElectionService,
 
     /** A service over a client, which it does not close. */
     public NativeLeaderElectionService(LeaderClient client) {
-        this(client, OpenElections.IGNORED);
+        this(client, OpenElections.IGNORED, new Grants(true));
     }
 
-    NativeLeaderElectionService(LeaderClient client, OpenElections openElections) {
+    /** @param grants is told what contenders are told */
+    NativeLeaderElectionService(LeaderClient client, OpenElections openElections, Grants grants) {
         this.client = Objects.requireNonNull(client, "client");
         this.openElections = openElections;
+        this.grants = grants;
     }
 
     /**
@@ -77,6 +81,8 @@ public final class NativeLeaderElectionService implements LeaderElectionService,
             NativeLeaderElection election, LeaderClient.Contender contender) {
         synchronized (lock) {
             checkFree(election.componentId());
+            // First: the grant may come before this returns.
+            grants.registering(election.componentId());
             final LeaderClient.Registration registration;
             try {
                 registration = client.register(election.componentId(), contender);
@@ -97,6 +103,11 @@ public final class NativeLeaderElectionService implements LeaderElectionService,
         synchronized (lock) {
             registered.remove(election.componentId(), election);
         }
+    }
+
+    /** The contender of an election is about to be told that it leads. */
+    void delivering(NativeLeaderElection election, UUID leaderSessionId) {
+        grants.delivering(election.componentId(), leaderSessionId);
     }
 
     /** An election that was handed out has closed. */
