@@ -71,6 +71,12 @@ impl Shared {
     ) -> Result<Written, Error> {
         // The name service would refuse it as well; but it might not fit into a frame.
         Write::check(&fences, &operations)?;
+        for operation in &operations {
+            // No key is at version 0, which stands for any on the wire.
+            if let OperationKind::Delete { version: Some(Revision(0)), .. } = operation.kind {
+                return Err(Error::invalid("version", "0", "give the one that was read, or none"));
+            }
+        }
         match self.request(RequestKind::Write { fences, operations }, timeout)? {
             Answer::Written(written) => Ok(written),
             other => Err(Error::Internal(format!("{other:?} answers no write"))),

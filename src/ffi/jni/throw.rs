@@ -79,8 +79,8 @@ fn throw(env: &mut Env<'_>, failure: Failure) -> jni::errors::Result<()> {
     }
 }
 
-/// Throws `LeaderServerException(int, String, long)`. `FindClass` asks the class loader of `Natives`; the
-/// context class loader, which other ways of the `jni` crate ask, may be anything.
+/// Throws `LeaderServerException(int, String, long)`. `FindClass` asks the class loader of
+/// `Natives`; the context class loader, which other ways of the `jni` crate ask, may be anything.
 fn throw_error(env: &mut Env<'_>, error: &Error) -> jni::errors::Result<()> {
     let class = env.find_class(jni_str!("io/leaderserver/LeaderServerException"))?;
     let message = env.new_string(error.to_string())?;

@@ -23,10 +23,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * Contends for leadership and watches leaders, in one namespace of one name service.
  *
- * <p>It connects with the first contender, watch or request, and goes on trying for ever: an unreachable
- * name service is no error, and nothing waits for it but {@link #status} and a {@link #store}. All
- * methods may be called by any thread, under any lock and from inside any callback: no lock of ours
- * is held while user code runs, and no method waits for a callback.
+ * <p>It connects with the first contender, watch or request, and goes on trying for ever: an
+ * unreachable name service is no error, and nothing waits for it but {@link #status} and a {@link
+ * #store}. All methods may be called by any thread, under any lock and from inside any callback: no
+ * lock of ours is held while user code runs, and no method waits for a callback.
  *
  * <p>Each contender and each watcher has its callbacks one after the other, on a daemon thread of
  * ours; one that blocks delays only itself. A client that is left open does not keep the JVM from
@@ -230,6 +230,11 @@ public final class LeaderClient implements AutoCloseable {
     public String toString() {
         final String state = state();
         return "LeaderClient" + (state == null ? "{closed}" : state);
+    }
+
+    /** For tests: as the natives know it. */
+    long handle() {
+        return handle;
     }
 
     /** For tests: what a long stop of the whole JVM does to the fetching of events. */

@@ -129,7 +129,7 @@ final class Natives {
     // Client: one per process and namespace.
 
     /**
-     * Opens a client. Nothing is connected before the first contender or watch.
+     * Opens a client. Nothing is connected before the first contender, watch or request.
      *
      * @param options alternating names and values: {@code endpoint} ({@code embedded:}, {@code
      *     embedded:NAME}, {@code leader://host:port}; absent: unbound until {@link #clientAttach}),
@@ -264,8 +264,8 @@ final class Natives {
     // throws CLOSED for a client that is closed or unknown.
 
     /**
-     * The election in which a component stands, by the option {@code election} of the client: one for
-     * all of the process, or its own. Does not wait.
+     * The election in which a component stands, by the option {@code election} of the client: one
+     * for all of the process, or its own. Does not wait.
      */
     static native String clientElectionOf(long client, String component);
 
