@@ -57,7 +57,10 @@ final class Leadership implements AutoCloseable {
         this.grants = new Grants(!settings.isPerComponent());
         this.elections =
                 new NativeLeaderElectionService(
-                        client, localServer == null ? OpenElections.IGNORED : localServer, grants);
+                        client,
+                        localServer == null ? OpenElections.IGNORED : localServer,
+                        grants,
+                        LeaderServerOptions.ENDPOINT.key() + ": '" + settings.endpoint() + "'");
     }
 
     /**
