@@ -74,6 +74,9 @@ public class LeaderServerException extends RuntimeException {
     /** A write was sent, and it is not known whether it was applied. */
     public static final int UNKNOWN_OUTCOME = 18;
 
+    /** The data directory of a server can't be used: it is damaged, in use, or of a later release. */
+    public static final int STORAGE = 19;
+
     private static final long serialVersionUID = 1L;
 
     private final int code;
