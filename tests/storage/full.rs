@@ -15,13 +15,13 @@ use crate::model::{Folder, Model, open};
 
 /// What there is not enough of.
 #[derive(Clone, Copy)]
-pub enum What {
-    RoomOnTheDisk,
-    RoomForFiles,
+pub enum Room {
+    OnTheDisk,
+    ForFiles,
     /// Enough for the logs.
-    RoomForTheBase,
+    ForTheBase,
     /// Enough for a part of a commit.
-    RoomForAWrite,
+    ForAWrite,
 }
 
 /// A child says it when the log could not be folded.
@@ -29,12 +29,12 @@ pub const FOLD_FAILED: &str = "a fold failed";
 
 /// Run in a process of its own.
 pub fn run_out(directory: &Path, model: Model, what: u8) {
-    if what == What::RoomForTheBase as u8 {
+    if what == Room::ForTheBase as u8 {
         for_the_base(directory, model);
-    } else if what == What::RoomForAWrite as u8 {
+    } else if what == Room::ForAWrite as u8 {
         for_a_write(directory);
     } else {
-        let mounted = what == What::RoomOnTheDisk as u8 && mount(directory);
+        let mounted = what == Room::OnTheDisk as u8 && mount(directory);
         for_commits(directory, model, mounted);
     }
 }
@@ -169,7 +169,7 @@ fn for_a_write(directory: &Path) {
 #[test]
 fn half_of_a_commit_is_taken_back_before_the_next() {
     let folder = Folder::new("full-half");
-    let mut child = Committer::start(folder.path(), 0, 0, Task::RunOutOf(What::RoomForAWrite));
+    let mut child = Committer::start(folder.path(), 0, 0, Task::RunOutOf(Room::ForAWrite));
     assert!(child.until("written"), "{}", child.last_line);
     child.kill();
     let log = fs::read(folder.join("data/log.0")).unwrap();
@@ -179,7 +179,7 @@ fn half_of_a_commit_is_taken_back_before_the_next() {
     assert_eq!(records, expected.map(|(key, value)| (key.to_vec(), value.to_vec())));
 }
 
-fn runs_out_of(what: What, name: &str) -> String {
+fn runs_out_of(what: Room, name: &str) -> String {
     let folder = Folder::new(name);
     let mut child = Committer::start(folder.path(), 3, 30_000, Task::RunOutOf(what));
     assert!(child.until_any(&["on a disk", "under a limit"]), "{}", child.last_line);
@@ -190,20 +190,20 @@ fn runs_out_of(what: What, name: &str) -> String {
 
 #[test]
 fn a_full_disk_is_survived() {
-    let how = runs_out_of(What::RoomOnTheDisk, "full-disk");
+    let how = runs_out_of(Room::OnTheDisk, "full-disk");
     println!("{how}");
 }
 
 #[test]
 fn a_limit_on_files_is_survived() {
-    assert_eq!(runs_out_of(What::RoomForFiles, "full-limit"), "under a limit");
+    assert_eq!(runs_out_of(Room::ForFiles, "full-limit"), "under a limit");
 }
 
 /// The log is kept until it can be folded, and is folded once there is room.
 #[test]
 fn a_fold_without_room_is_made_up_for() {
     let folder = Folder::new("full-base");
-    let mut child = Committer::start(folder.path(), 5, 3000, Task::RunOutOf(What::RoomForTheBase));
+    let mut child = Committer::start(folder.path(), 5, 3000, Task::RunOutOf(Room::ForTheBase));
     assert!(child.until(FOLD_FAILED), "{}", child.last_line);
     let acknowledged = child.kill();
     let mut child = Committer::start(folder.path(), 5, 3000, Task::Commit(1));

@@ -7,7 +7,7 @@ use leaderserver::server::storage::{Storage, check};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::child::{Committer, Task};
-use crate::full::{self, What};
+use crate::full::{self, Room};
 use crate::model::{Dice, Folder, Model, copy};
 
 const SEED: u64 = 11;
@@ -130,7 +130,7 @@ fn a_log_without_its_head_is_damage_even_if_the_marker_is_behind() {
     let directory = folder.join("data");
     let path = |name: &str| directory.join("data").join(name);
     // Both logs are in use while a fold has no room.
-    let mut child = Committer::start(&directory, SEED, 3000, Task::RunOutOf(What::RoomForTheBase));
+    let mut child = Committer::start(&directory, SEED, 3000, Task::RunOutOf(Room::ForTheBase));
     assert!(child.until(full::FOLD_FAILED), "{}", child.last_line);
     child.kill();
     let newer = ["log.0", "log.1"]
