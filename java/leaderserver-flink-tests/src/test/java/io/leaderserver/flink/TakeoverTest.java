@@ -83,8 +83,8 @@ class TakeoverTest extends StoresTestBase {
     }
 
     /**
-     * One JobManager closes, another goes on. The one that closes cleans up all data: it is refused,
-     * for the other leads by then.
+     * One JobManager closes, another goes on. The one that closes cleans up all data, and is
+     * refused, for the other leads by then.
      */
     @Test
     void anotherJobManagerGoesOn() throws Exception {
