@@ -8,7 +8,9 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`world`] | the queue of events, and what a test calls |
-//! | [`net`], [`server`], [`process`], [`life`], [`users`] | what the shells do around the machines |
+//! | [`net`], [`server`], [`process`], [`users`] | what the shells do around the machines |
+//! | [`disk`] | what outlives a durable server |
+//! | [`life`], [`lives`] | what befalls processes and servers |
 //! | [`check`] | one invariant a file |
 //! | [`walk`] | the random walk: `SEEDS=n` for more of it, `SEED=n` for one, with its trace |
 //! | [`promises`], [`rules`], [`lessons`] | named schedules |
@@ -20,8 +22,10 @@
 mod bites;
 mod check;
 mod clock;
+mod disk;
 mod lessons;
 mod life;
+mod lives;
 mod machines;
 mod net;
 mod process;

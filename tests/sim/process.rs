@@ -161,6 +161,7 @@ impl World {
         self.schedule(i);
     }
 
+    /// What its users want waits in a queue, as what its connections bring: they go on meanwhile.
     fn schedule(&mut self, i: usize) {
         let latency = self.latency();
         if !std::mem::replace(&mut self.processes[i].scheduled, true) {
@@ -186,6 +187,13 @@ impl World {
                 break;
             };
             self.turn(i, cause);
+            if self.setup.one_at_a_time {
+                // Its users do something before it comes to the next.
+                if !self.processes[i].closed {
+                    self.schedule(i);
+                }
+                break;
+            }
         }
         self.set_timer(i);
     }

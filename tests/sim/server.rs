@@ -1,17 +1,14 @@
 //! The server's process: what the shell does around [`NameService`].
 
-use std::collections::VecDeque;
-use std::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
 
-use leaderserver::core::config::ServerConfig;
-use leaderserver::core::ids::{ConnectionId, Epoch, SessionId};
+use leaderserver::core::ids::{ConnectionId, SessionId};
 use leaderserver::core::name_service::{ConnectionEnd, NameService, Output, Peer};
 use leaderserver::core::wire::message::{ClientMessage, ServerMessage};
 use leaderserver::core::wire::status::{ElectionStatus, Status};
-use rand_chacha::rand_core::RngCore;
 
-use crate::clock::{Clock, SEC, nanos};
-use crate::net::Route;
+use crate::clock::Clock;
+use crate::disk::Trap;
 use crate::world::{Event, World, name};
 
 /// A server that runs.
@@ -20,6 +17,12 @@ pub struct ServerProcess {
     pub clock: Clock,
     pub listening: bool,
     pub paused: bool,
+    /// It stops, and waits for its disk.
+    pub stopping: bool,
+    /// The connections that it has closed: what is still said to them is not sent.
+    closed: BTreeSet<u64>,
+    /// The heartbeat that is to be answered now, and on which connection.
+    unacked: Option<(u64, u64)>,
     inbox: VecDeque<Input>,
     scheduled: bool,
     generation: u64,
@@ -31,112 +34,29 @@ pub enum Input {
     Connected(u64, Peer),
     Message(u64, ClientMessage),
     Ended(u64, ConnectionEnd),
+    /// A batch is durable, or why it is not.
+    Committed(u64, Result<(), String>),
 }
 
-/// What a wall clock shows when the world begins, in milliseconds.
-const WALL_CLOCK_MS: u64 = 1_700_000_000_000;
-
-impl World {
-    /// A clock of somebody's own.
-    pub(crate) fn any_clock(&mut self) -> Clock {
-        if !self.setup.drift {
-            return Clock::new(0, 0);
-        }
-        let most = Clock::MOST_PPM;
-        let ppm = match self.rng.next_u64() % 4 {
-            0 => -most,
-            1 => most,
-            _ => (self.rng.next_u64() % (2 * most as u64 + 1)) as i64 - most,
-        };
-        Clock::new(self.rng.next_u64() % (1_000_000 * SEC), ppm)
-    }
-
-    /// Starts a server that remembers nothing.
-    pub fn start_server(&mut self, cold: bool) {
-        let wall = WALL_CLOCK_MS + self.now / 1_000_000;
-        self.start_server_with(cold, Epoch(wall));
-    }
-
-    /// Starts a server whose wall clock gives this epoch.
-    pub fn start_server_with(&mut self, cold: bool, first_epoch: Epoch) {
-        assert!(self.server.is_none(), "one server at a time");
-        self.lives += 1;
-        let clock = self.any_clock();
-        let config = ServerConfig {
-            max_session_timeout: self.setup.max_session_timeout,
-            cold,
-            ..ServerConfig::default()
-        };
-        let mut seed = [0; 32];
-        self.rng.fill_bytes(&mut seed);
-        let service = NameService::new(&config, seed, first_epoch, clock.at(self.now));
-        self.truth.server_started(self.lives, service.incarnation());
-        self.say("server starts", [self.lives, u64::from(cold)], || format!("cold {cold}"));
-        self.server = Some(ServerProcess {
+impl ServerProcess {
+    pub fn new(service: NameService, clock: Clock) -> Self {
+        ServerProcess {
             service,
             clock,
             listening: true,
             paused: false,
+            stopping: false,
+            closed: BTreeSet::new(),
+            unacked: None,
             inbox: VecDeque::new(),
             scheduled: false,
             generation: 0,
             timer: None,
-        });
-        self.set_server_timer();
-    }
-
-    /// kill -9; with `host`, the power of its host fails, and nobody is told.
-    pub fn kill_server(&mut self, host: bool) {
-        self.say("server killed", [u64::from(host), 0], || format!("with its host: {host}"));
-        self.server = None;
-        if host {
-            let open: Vec<u64> = self.net.links.keys().copied().collect();
-            for link in open {
-                let local = self.net.links[&link].route == Route::Local;
-                if !local {
-                    self.lose(link);
-                }
-            }
-        }
-        self.kernel_closes_server();
-        let local = |process: &crate::process::Process| process.route == Route::Local;
-        let here = (0..self.processes.len()).filter(|&i| local(&self.processes[i]));
-        for process in here.collect::<Vec<_>>() {
-            self.kill(process);
         }
     }
+}
 
-    /// Stops it as an operator does: first it ends granting, then it closes its listener.
-    pub fn stop_server(&mut self) {
-        self.say("server stops", [0; 2], String::new);
-        self.run_server();
-        let now = self.now;
-        let server = self.server.as_mut().expect("a server runs");
-        server.service.handle_stopping(server.clock.at(now));
-        self.drain_server();
-        self.server = None;
-        self.kernel_closes_server();
-    }
-
-    pub fn pause_server(&mut self, duration: Duration) {
-        self.say("server paused", [nanos(duration), 0], || format!("{duration:?}"));
-        self.server.as_mut().expect("a server runs").paused = true;
-        self.after(nanos(duration), Event::WakeServer);
-    }
-
-    pub(crate) fn wake_server(&mut self) {
-        let Some(server) = &mut self.server else { return };
-        if !std::mem::take(&mut server.paused) {
-            return;
-        }
-        self.say("server wakes", [0; 2], String::new);
-        if self.once_in(2) {
-            // The shell may come to its timer before it comes to its sockets.
-            self.server_timeout();
-        }
-        self.run_server();
-    }
-
+impl World {
     pub(crate) fn server_input(&mut self, input: Input) {
         let latency = self.latency();
         let Some(server) = &mut self.server else { return };
@@ -152,39 +72,85 @@ impl World {
             return;
         }
         server.scheduled = false;
+        let mut failed = false;
+        let mut committed = false;
         while let Some(input) = self.server.as_mut().and_then(|server| server.inbox.pop_front()) {
+            failed |= matches!(input, Input::Committed(_, Err(_)));
+            committed |= matches!(input, Input::Committed(..));
             self.handle_server_input(input);
             self.drain_server();
+            self.check_acked();
+        }
+        if self.server.as_ref().is_some_and(|server| server.stopping) {
+            return self.go_on_stopping(failed);
         }
         self.server_timeout();
+        self.record();
+        if committed {
+            self.trap(Trap::After);
+        }
         self.sweep();
     }
 
     fn handle_server_input(&mut self, input: Input) {
         let (now, life) = (self.now, self.lives);
+        let of_this_life = |link: u64| self.net.links.get(&link).is_none_or(|l| l.life == life);
+        match input {
+            Input::Connected(link, _) | Input::Message(link, _) | Input::Ended(link, _)
+                if !of_this_life(link) =>
+            {
+                return;
+            }
+            Input::Committed(number, _) if !self.batch_is_over(number) => return,
+            _ => {}
+        }
         if let Input::Message(link, message) = &input {
             self.write_received(*link, message);
+            self.expect_ack(*link, message);
         }
         let Some(server) = &mut self.server else { return };
         let moment = server.clock.at(now);
-        let of_this_life = |link: u64| self.net.links.get(&link).is_none_or(|l| l.life == life);
         match input {
-            Input::Connected(link, peer) if of_this_life(link) => {
+            Input::Connected(link, peer) => {
                 server.service.handle_connected(moment, ConnectionId(link), peer);
             }
-            Input::Message(link, message) if of_this_life(link) => {
+            Input::Message(link, message) => {
                 self.truth.server_received(link, &message, moment);
                 let (kind, words) = ("server receives", || format!("{link} {message:?}"));
                 self.trace.note(now, kind, [link, 0], words);
                 server.service.handle_message(moment, ConnectionId(link), message);
             }
-            Input::Ended(link, end) if of_this_life(link) => {
+            Input::Ended(link, end) => {
                 self.truth.connection_ended(link, end, moment);
                 let (kind, words) = ("server sees end", || format!("{link} {end:?}"));
                 self.trace.note(now, kind, [link, 0], words);
                 server.service.handle_disconnected(moment, ConnectionId(link), end);
             }
-            _ => {}
+            Input::Committed(_, Ok(())) => server.service.handle_committed(moment),
+            Input::Committed(_, Err(reason)) => {
+                server.service.handle_commit_failed(moment, &reason);
+            }
+        }
+    }
+
+    // --- Heartbeats are answered at once, however slow the disk (R11)
+
+    /// A heartbeat on the connection that carries the session is to be answered in this very step.
+    fn expect_ack(&mut self, link: u64, message: &ClientMessage) {
+        let carries = self.truth.carries(link);
+        let Some(server) = &mut self.server else { return };
+        server.unacked = match message {
+            ClientMessage::Heartbeat { sequence } if carries && !server.closed.contains(&link) => {
+                Some((link, *sequence))
+            }
+            _ => None,
+        };
+    }
+
+    fn check_acked(&mut self) {
+        let unacked = self.server.as_mut().and_then(|server| server.unacked.take());
+        if let Some((link, sequence)) = unacked {
+            self.fail("R11", &format!("heartbeat {sequence} of {link} is not answered at once"));
         }
     }
 
@@ -198,7 +164,10 @@ impl World {
                     assert!(!to.is_empty(), "a message to nobody");
                     to.into_iter().for_each(|to| self.server_sends(to, message.clone()));
                 }
-                Output::Close { conn } => self.close_by_server(conn.0),
+                Output::Close { conn } => {
+                    self.server.as_mut().expect("it closes").closed.insert(conn.0);
+                    self.close_by_server(conn.0);
+                }
                 Output::Log(event) => {
                     changed = true;
                     self.say("server log", [0; 2], || event.to_string());
@@ -212,10 +181,19 @@ impl World {
     }
 
     fn server_sends(&mut self, to: ConnectionId, message: ServerMessage) {
-        if let Some((process, life)) = self.net.links.get(&to.0).map(|l| (l.process, l.life)) {
+        let era = self.era;
+        let server = self.server.as_mut().expect("it sends");
+        if server.closed.contains(&to.0) {
+            return;
+        }
+        if let ServerMessage::HeartbeatAck { sequence } = &message {
+            server.unacked.take_if(|unacked| *unacked == (to.0, *sequence));
+        }
+        let now = server.clock.at(self.now);
+        if let Some(process) = self.net.links.get(&to.0).map(|link| link.process) {
             let namespace = self.processes[process].namespace.clone();
-            let now = self.server.as_ref().expect("it sends").clock.at(self.now);
-            self.truth.server_sent(process, &namespace, (life, to.0, now), &message);
+            self.check_shown(&namespace, to.0, &message);
+            self.truth.server_sent(process, &namespace, (era, to.0, now), &message);
         }
         if let ServerMessage::Written { request, result } = &message {
             self.check_written(to.0, *request, result);
@@ -226,7 +204,7 @@ impl World {
 
     // --- Its timer
 
-    fn server_timeout(&mut self) {
+    pub(crate) fn server_timeout(&mut self) {
         let now = self.now;
         for _ in 0..100 {
             let Some(server) = &mut self.server else { return };
@@ -240,7 +218,7 @@ impl World {
         self.fail("no spinning", "the name service wants to be called again and again");
     }
 
-    fn set_server_timer(&mut self) {
+    pub(crate) fn set_server_timer(&mut self) {
         let life = self.lives;
         let Some(server) = &mut self.server else { return };
         let at = server.service.poll_timeout().map(|moment| server.clock.when(moment));
@@ -260,7 +238,10 @@ impl World {
         let Some(server) = &mut self.server else { return };
         if self.lives == life && server.generation == generation && !server.paused {
             server.timer = None;
-            self.server_timeout();
+            if !server.stopping {
+                self.server_timeout();
+                self.record();
+            }
         }
     }
 
@@ -272,6 +253,7 @@ impl World {
         let asked =
             server.service.handle_resign(&namespace, &election, target, "an operator asked");
         self.drain_server();
+        self.record();
         asked
     }
 

@@ -499,5 +499,8 @@ fn any_setup(seed: u64, loud: bool, rng: &mut ChaCha8Rng) -> Setup {
         delay: (delay / 10, delay),
         latency: (1_000, latency),
         drift: true,
+        one_at_a_time: pick(&[0, 1]) == 1,
+        disk: None,
+        old_copies: false,
     }
 }

@@ -11,6 +11,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::check::Truth;
 use crate::clock::{MS, nanos};
+use crate::disk::Disk;
 use crate::net::{Direction, Net};
 use crate::process::Process;
 use crate::server::ServerProcess;
@@ -34,6 +35,12 @@ pub struct Setup {
     pub latency: (u64, u64),
     /// Whether clocks start anywhere and run apart.
     pub drift: bool,
+    /// Whether a process takes one input at a time, with a pause after each.
+    pub one_at_a_time: bool,
+    /// Its servers are durable: how long a commit takes, from and to, in nanoseconds.
+    pub disk: Option<(u64, u64)>,
+    /// Whether somebody may start a server on a copy.
+    pub old_copies: bool,
 }
 
 impl Default for Setup {
@@ -50,6 +57,9 @@ impl Default for Setup {
             delay: (MS / 5, MS),
             latency: (1_000, MS / 10),
             drift: true,
+            one_at_a_time: false,
+            disk: None,
+            old_copies: false,
         }
     }
 }
@@ -76,6 +86,18 @@ pub enum Event {
         generation: u64,
     },
     WakeServer,
+    KillServer {
+        life: u64,
+    },
+    /// It loses patience with its disk.
+    StopServer {
+        life: u64,
+    },
+    /// The disk has finished a batch.
+    Disk {
+        batch: u64,
+    },
+    DiskGoesOn,
     /// A client's task has something to do.
     Run {
         process: usize,
@@ -123,8 +145,11 @@ pub struct World {
     pub rng: ChaCha8Rng,
     pub net: Net,
     pub server: Option<ServerProcess>,
-    /// How many servers there were.
+    /// Where its state outlives it; none: it remembers nothing.
+    pub disk: Option<Disk>,
+    /// How many servers there were, and how many incarnations.
     pub lives: u64,
+    pub era: u64,
     pub processes: Vec<Process>,
     pub truth: Truth,
     pub trace: Trace,
@@ -140,7 +165,9 @@ impl World {
             rng: ChaCha8Rng::seed_from_u64(setup.seed),
             net: Net::default(),
             server: None,
+            disk: setup.disk.map(Disk::new),
             lives: 0,
+            era: 0,
             processes: Vec::new(),
             truth: Truth::default(),
             trace: Trace::new(setup.loud),
@@ -214,6 +241,10 @@ impl World {
             Event::RunServer => self.run_server(),
             Event::ServerTimer { life, generation } => self.server_timer(life, generation),
             Event::WakeServer => self.wake_server(),
+            Event::KillServer { life } => self.killed_by_trap(life),
+            Event::StopServer { life } => self.end_stopping(life),
+            Event::Disk { batch } => self.disk_finishes(batch),
+            Event::DiskGoesOn => self.disk_goes_on(),
             Event::Wake { process } => self.wake(process),
             Event::Run { process } => self.run_process(process),
             Event::ProcessTimer { process, generation } => self.process_timer(process, generation),

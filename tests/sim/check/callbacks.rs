@@ -50,14 +50,20 @@ impl World {
             // FLINK-38870: errors without a reason.
             self.fail("lesson 38", &format!("{whom}: a revoke without a reason"));
         }
+        if let Callback::Revoke(reason) = callback
+            && reason.contains("was left")
+        {
+            // An election is left by its last contender, who has closed: nobody else was granted.
+            self.fail("P3", &format!("{whom} was told of another's grant: {reason}"));
+        }
         if let Callback::Grant(session) = callback {
-            let life = self.truth.lives.get(session);
+            let era = self.truth.eras.get(session);
             let earlier = turns().filter_map(|told| match told {
-                Callback::Grant(earlier) if self.truth.lives.get(earlier) == life => Some(earlier),
+                Callback::Grant(earlier) if self.truth.eras.get(earlier) == era => Some(earlier),
                 _ => None,
             });
-            if life.is_none() || earlier.max().is_some_and(|e| e.epoch >= session.epoch) {
-                self.fail("P3", &format!("{whom}: {callback:?} in life {life:?} does not grow"));
+            if era.is_none() || earlier.max().is_some_and(|e| e.epoch >= session.epoch) {
+                self.fail("P3", &format!("{whom}: {callback:?} in era {era:?} does not grow"));
             }
         }
     }

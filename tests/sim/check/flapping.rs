@@ -146,10 +146,10 @@ impl World {
                 || (dog.broken.is_some() && dog.direct && !dog.refused && now >= over)
         } else if has("superseded by") || has("has ended it") || has("session ended") {
             // The server ended it for a reason that is checked where it says so.
-            let ended = |life: &u64| self.truth.ended.contains_key(&(*life, epoch.0));
+            let ended = |era: &u64| self.truth.ended.contains_key(&(*era, epoch.0));
             self.truth.incarnations.keys().any(ended)
         } else if has("new incarnation") {
-            self.lives > 1
+            self.era > 1
         } else {
             ["an operator", "not fetched", "another name service", "nothing is wanted", "was left"]
                 .iter()

@@ -14,6 +14,10 @@ impl World {
     /// Mends everything: server, paths, pauses, stalls.
     pub fn mend(&mut self) {
         self.net.host_down = false;
+        if self.disk.is_some() {
+            self.fill_disk(false);
+            self.disk_goes_on();
+        }
         if self.server.is_none() {
             self.start_server(false);
         }

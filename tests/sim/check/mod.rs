@@ -4,8 +4,11 @@ pub mod callbacks;
 pub mod flapping;
 pub mod liveness;
 pub mod one_leader;
+pub mod recorded;
+pub mod restored;
 pub mod retrieval;
 pub mod service;
+pub mod shown;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -22,22 +25,26 @@ use service::SessionTruth;
 /// What a bystander who sees everything knows.
 #[derive(Default)]
 pub struct Truth {
-    /// Who was granted last, per namespace and election: in which life of the server, under which
+    /// Who was granted last, per namespace and election: in which era, under which
     /// epoch.
     pub last: BTreeMap<(Name, Name), one_leader::Grant>,
-    /// In which life of the server an id was granted.
-    pub lives: BTreeMap<LeaderSessionId, u64>,
+    /// In which era an id was granted.
+    pub eras: BTreeMap<LeaderSessionId, u64>,
     pub incarnations: BTreeMap<u64, Incarnation>,
     /// The values of a component in the order in which the server told them.
     pub values: BTreeMap<(u64, Name, Name), Vec<Option<LeaderInformation>>>,
-    /// Sessions, by life of the server.
+    /// Sessions, by era.
     pub sessions: BTreeMap<(u64, SessionId), SessionTruth>,
     /// Which session a connection carries.
     carried: BTreeMap<u64, (u64, SessionId)>,
-    /// Leaderships that ended at the server: life and epoch.
+    /// Leaderships that ended at the server: era and epoch.
     pub ended: BTreeMap<(u64, u64), String>,
     /// What is written to the store.
     pub writes: store::Writes,
+    /// What clients asked.
+    pub asked: shown::Asked,
+    /// When a hello was read, by its connection; by the server's clock.
+    hellos: BTreeMap<u64, Moment>,
     /// How often somebody was granted.
     pub grants: u64,
     /// How often leader information was written.
@@ -45,13 +52,17 @@ pub struct Truth {
 }
 
 impl Truth {
-    pub fn server_started(&mut self, life: u64, incarnation: Incarnation) {
-        self.incarnations.insert(life, incarnation);
+    pub fn server_started(&mut self, era: u64, incarnation: Incarnation) {
+        self.incarnations.insert(era, incarnation);
     }
 
     /// The server takes a message off a connection.
     pub fn server_received(&mut self, link: u64, message: &ClientMessage, now: Moment) {
         self.publishes += u64::from(matches!(message, ClientMessage::Publish { .. }));
+        self.asked.received(link, message);
+        if matches!(message, ClientMessage::Hello(_)) {
+            self.hellos.entry(link).or_insert(now);
+        }
         let Some(session) = self.carried.get(&link).and_then(|id| self.sessions.get_mut(id)) else {
             return;
         };
@@ -64,6 +75,17 @@ impl Truth {
             ClientMessage::Goodbye => session.goodbye = true,
             _ => {}
         }
+    }
+
+    /// Whether a connection carries a session, and its client knows that.
+    pub fn carries(&self, link: u64) -> bool {
+        let session = self.carried.get(&link).and_then(|id| self.sessions.get(id));
+        session.is_some_and(|session| session.link == link && session.ended.is_none())
+    }
+
+    /// The session that a connection carries, or has carried.
+    pub fn session_of(&self, link: u64) -> Option<SessionId> {
+        self.carried.get(&link).map(|(_, session)| *session)
     }
 
     pub fn connection_ended(&mut self, link: u64, end: ConnectionEnd, now: Moment) {
@@ -79,21 +101,26 @@ impl Truth {
         &mut self,
         process: usize,
         namespace: &Name,
-        (life, link, now): (u64, u64, Moment),
+        (era, link, now): (u64, u64, Moment),
         message: &ServerMessage,
     ) {
         match message {
             ServerMessage::Welcome(welcome) => {
                 let Some((id, _)) = welcome.session else { return };
-                let session = SessionTruth::new(process, link, now, welcome);
-                self.carried.insert(link, (life, id));
-                self.sessions.insert((life, id), session);
+                // It counts from the hello: the welcome may have waited for the disk.
+                let renewed = self.hellos.get(&link).copied().unwrap_or(now);
+                let session = SessionTruth::new(process, link, renewed, welcome);
+                for leading in &welcome.leading {
+                    self.eras.entry(leading.id).or_insert(era);
+                }
+                self.carried.insert(link, (era, id));
+                self.sessions.insert((era, id), session);
             }
             ServerMessage::Granted { id, .. } => {
-                self.lives.insert(*id, life);
+                self.eras.insert(*id, era);
             }
             ServerMessage::Value { component, leader, .. } => {
-                let key = (life, namespace.clone(), component.clone());
+                let key = (era, namespace.clone(), component.clone());
                 let values = self.values.entry(key).or_default();
                 if values.last() != Some(leader) {
                     values.push(leader.clone());

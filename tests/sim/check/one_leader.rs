@@ -9,7 +9,7 @@ use crate::world::World;
 /// Who was granted an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
-    pub life: u64,
+    pub era: u64,
     pub epoch: u64,
     pub process: usize,
 }
@@ -19,7 +19,7 @@ impl World {
     pub(crate) fn check_granted(&mut self, namespace: &Name, election: &Name, grant: Grant) {
         self.truth.grants += 1;
         let former = self.truth.last.insert((namespace.clone(), election.clone()), grant);
-        if let Some(former) = former.filter(|former| former.life == grant.life)
+        if let Some(former) = former.filter(|former| former.era == grant.era)
             && grant.epoch <= former.epoch
         {
             self.fail("P3", &format!("{election}: epoch {} after {}", grant.epoch, former.epoch));

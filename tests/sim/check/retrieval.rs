@@ -5,7 +5,7 @@ use leaderserver::core::ids::LeaderInformation;
 use crate::process::Cause;
 use crate::world::World;
 
-/// What a retriever was told last: in which life of the server, and which of its values.
+/// What a retriever was told last: in which era, and which of its values.
 #[derive(Default)]
 pub struct Memory {
     last: Option<(u64, usize)>,
@@ -21,17 +21,17 @@ impl World {
             self.fail("P6", &what("twice running"));
         }
         let Some(leader) = value else { return };
-        let Some(&life) = self.truth.lives.get(&leader.id) else {
+        let Some(&era) = self.truth.eras.get(&leader.id) else {
             self.fail("P6", &what("which nobody was granted"))
         };
-        let values = self.truth.values.get(&(life, namespace, watcher.component.clone()));
+        let values = self.truth.values.get(&(era, namespace, watcher.component.clone()));
         let place = values.and_then(|values| values.iter().rposition(|v| v.as_ref() == value));
         let Some(place) = place else { self.fail("P6", &what("which the server never said")) };
-        if watcher.memory.last.is_some_and(|last| last > (life, place)) {
+        if watcher.memory.last.is_some_and(|last| last > (era, place)) {
             self.fail("P6", &what("after a newer one"));
         }
         let watcher = self.processes[i].watchers.get_mut(&watch).expect("looked up above");
-        watcher.memory.last = Some((life, place));
+        watcher.memory.last = Some((era, place));
     }
 
     /// The session machine says that a component has no leader: the name service said so, or it

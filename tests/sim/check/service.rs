@@ -40,6 +40,16 @@ impl SessionTruth {
         }
     }
 
+    /// After a restart of its server: nobody is connected, and it counts as renewed (R10).
+    pub fn begin_again(&mut self, now: Moment) {
+        self.link = 0;
+        self.direct = false;
+        self.renewed = now;
+        self.answered = false;
+        self.ended = None;
+        self.goodbye = false;
+    }
+
     /// Why the session may not have ended yet, if so.
     fn too_early(&self, now: Moment, why: Ended) -> Option<&'static str> {
         let timed_out = now >= self.renewed + self.timing.session_timeout;
@@ -65,21 +75,28 @@ impl SessionTruth {
 
 impl World {
     pub(crate) fn server_event(&mut self, event: &ServerEvent) {
-        let life = self.lives;
+        let era = self.era;
         match event {
+            // In a durable world it was granted when it was recorded.
+            ServerEvent::Granted { namespace, election, epoch, .. } if self.disk.is_some() => {
+                self.check_event(namespace, election, *epoch);
+            }
             ServerEvent::Granted { namespace, election, epoch, session, .. } => {
                 let process = self.session_truth(*session).process;
                 self.say("granted", [process as u64, epoch.0], || format!("p{process} {epoch}"));
-                let grant = Grant { life, epoch: epoch.0, process };
+                let grant = Grant { era, epoch: epoch.0, process };
                 self.check_granted(namespace, election, grant);
             }
             ServerEvent::LeadershipEnded { epoch, why, .. } => {
-                self.truth.ended.insert((life, epoch.0), why.to_string());
+                self.truth.ended.insert((era, epoch.0), why.to_string());
             }
             ServerEvent::SessionEnded { session, why, .. } => {
                 let server = self.server.as_ref().expect("it has just said something");
                 let now = server.clock.at(self.now);
-                let truth = self.session_truth(*session);
+                let Some(truth) = self.truth.sessions.get(&(era, *session)) else {
+                    // Its welcome was never sent.
+                    return;
+                };
                 let local = self.processes[truth.process].route == crate::net::Route::Local;
                 if let Some(early) = truth.too_early(now, *why) {
                     self.fail("R1, R4", &format!("session {session} ended {early}: {truth:?}"));
@@ -88,12 +105,15 @@ impl World {
                     self.fail("R1", &format!("session {session} never said goodbye"));
                 }
             }
+            ServerEvent::OldCopy { .. } if !self.setup.old_copies => {
+                self.fail("R14", &format!("nobody has made a copy: {event}"));
+            }
             _ => {}
         }
     }
 
-    fn session_truth(&self, session: SessionId) -> &SessionTruth {
-        &self.truth.sessions[&(self.lives, session)]
+    pub(crate) fn session_truth(&self, session: SessionId) -> &SessionTruth {
+        &self.truth.sessions[&(self.era, session)]
     }
 
     /// Looks at the whole state of the server.
@@ -103,8 +123,11 @@ impl World {
         // What is due, but not yet called for, is not late.
         let due = server.service.poll_timeout().is_some_and(|moment| moment <= now + ms(1));
         let status = self.status();
+        // Then nobody is granted, and a server that stops grants nothing any more.
+        let grants = status.read_only.is_empty() && !server.stopping;
         for namespace in &status.namespaces {
-            let unled = namespace.elections.iter().filter(|e| e.leader_session == 0 && !due);
+            let unled =
+                namespace.elections.iter().filter(|e| e.leader_session == 0 && grants && !due);
             for election in unled {
                 let waits = election.candidates.iter().find(|candidate| {
                     let session =

@@ -9,11 +9,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leaderserver::core::error::Error;
-use leaderserver::core::ids::Name;
+use leaderserver::core::ids::{ClientId, Name, Revision};
+use leaderserver::core::records::{Record, RecordKey};
 use leaderserver::core::session::Answer;
-use leaderserver::core::store::{OperationKind, StoreError, Write, WriteId, Written};
+use leaderserver::core::store::{ANSWERS_KEPT, OperationKind, StoreError, Write, WriteId, Written};
 use leaderserver::core::wire::message::ClientMessage;
 
+use crate::clock::nanos;
 use crate::world::World;
 
 /// What a bystander knows of writes.
@@ -22,64 +24,140 @@ pub struct Writes {
     /// By the process and the number of its request, once the server has seen it.
     seen: BTreeMap<(usize, u64), WriteId>,
     /// By the connection and the number of the request.
-    pending: BTreeMap<(u64, u64), Write>,
-    /// In which life of the server, and the first answer.
+    pending: BTreeMap<(u64, u64), Pending>,
+    /// All that the server has ever seen.
+    received: BTreeMap<(Name, WriteId), Write>,
+    /// Of lower sequences the client has said that it waits for no answer.
+    had_below: BTreeMap<ClientId, u64>,
+    /// In which era, and the first answer. In a durable world, once that is on the disk.
     pub applied: BTreeMap<WriteId, (u64, Written)>,
+    /// When.
+    applied_at: BTreeMap<WriteId, u64>,
     /// The client was told that it was not applied.
     void: BTreeSet<WriteId>,
-    /// What the store must hold: by life and namespace, the elections and keys.
+    /// What the store must hold where it is not on a disk: by era and namespace, the elections and
+    /// keys.
     keys: BTreeMap<(u64, Name), BTreeSet<(Name, Name)>>,
     /// How many answers came for writes that had been applied before.
     pub retried: u64,
-    /// How many were refused as fenced.
+    /// How many were refused as fenced, and because nothing can be recorded.
     pub fenced: u64,
+    pub read_only: u64,
+}
+
+/// A write that is not answered.
+#[derive(Clone)]
+struct Pending {
+    namespace: Name,
+    write: Write,
+    /// What was recorded when it came.
+    at: Revision,
+}
+
+impl Writes {
+    /// All that were received for a namespace.
+    pub fn of(&self, namespace: &Name) -> impl Iterator<Item = (&WriteId, &Write)> {
+        let its_own = self.received.iter().filter(move |((of, _), _)| of == namespace);
+        its_own.map(|((_, id), write)| (id, write))
+    }
+
+    /// Whether its client was told that it was not applied.
+    pub fn is_void(&self, id: &WriteId) -> bool {
+        self.void.contains(id)
+    }
+
+    /// It was applied.
+    pub fn apply(&mut self, now: u64, id: WriteId, era: u64, written: Written) {
+        self.applied.insert(id, (era, written));
+        self.applied_at.insert(id, now);
+    }
 }
 
 impl World {
     pub(crate) fn write_received(&mut self, link: u64, message: &ClientMessage) {
         let ClientMessage::Write { request, write } = message else { return };
         let Some(process) = self.net.links.get(&link).map(|link| link.process) else { return };
+        let namespace = self.processes[process].namespace.clone();
+        let head = self.disk.as_ref().and_then(|disk| disk.head());
+        let at = head.map_or(Revision(0), |head| head.revision);
         let writes = &mut self.truth.writes;
-        writes.pending.insert((link, *request), (**write).clone());
+        let write = (**write).clone();
+        writes.received.insert((namespace.clone(), write.id), write.clone());
+        let had_below = writes.had_below.entry(write.id.client).or_default();
+        *had_below = (*had_below).max(write.had_below);
         writes.seen.insert((process, *request), write.id);
+        writes.pending.insert((link, *request), Pending { namespace, write, at });
     }
 
-    /// The server answers a write: what it says was done in this very step.
+    /// The server answers a write: what it says was done before, on the disk if there is one, else
+    /// in this very step.
     pub(crate) fn check_written(
         &mut self,
         link: u64,
         request: u64,
         result: &Result<Written, StoreError>,
     ) {
-        let life = self.lives;
-        let Some(process) = self.net.links.get(&link).map(|link| link.process) else { return };
-        let namespace = self.processes[process].namespace.clone();
-        let write = self.truth.writes.pending.remove(&(link, request));
-        let write = write.expect("an answer to a write that was received");
+        let era = self.era;
+        let pending = self.truth.writes.pending.remove(&(link, request));
+        let Pending { namespace, write, at } =
+            pending.expect("an answer to a write that was received");
         let first = self.truth.writes.applied.get(&write.id).copied();
+        if let Err(error) = result {
+            self.check_refusal(&namespace, at, error);
+        }
         match (result, first) {
             (Ok(written), Some((then, answered))) => {
+                // In a durable world it may be the first that is told.
                 self.truth.writes.retried += 1;
-                if (then, answered) != (life, *written) {
+                if (then, answered) != (era, *written) {
                     self.fail("R16", &format!("{written:?}, but first {answered:?}: {write:?}"));
                 }
+                self.check_answer_on_disk(&namespace, write.id, *written);
+            }
+            (Ok(_), None) if self.disk.is_some() && !write.operations.is_empty() => {
+                self.fail("R11", &format!("{result:?}, but that is not recorded: {write:?}"));
             }
             (Ok(written), None) => self.check_applied(&namespace, &write, *written),
             (Err(StoreError::UnknownOutcome(_)), _) => {}
-            (Err(error), Some((then, _))) if then == life => {
+            (Err(error), Some((then, _))) if then == era => {
                 self.fail("R16", &format!("was applied, now {error}: {write:?}"));
             }
             (Err(StoreError::Exists { key, .. }), _) => {
                 self.fail("R16", &format!("'{key}' is there, which only this creates: {write:?}"));
             }
             (Err(StoreError::Fenced { .. }), _) => self.truth.writes.fenced += 1,
+            (Err(StoreError::ReadOnly(_)), _) => self.truth.writes.read_only += 1,
             (Err(_), _) => {}
         }
     }
 
+    /// What was answered is there after any crash, for as long as somebody may ask again.
+    fn check_answer_on_disk(&self, namespace: &Name, write: WriteId, written: Written) {
+        let Some(disk) = &self.disk else { return };
+        let key = RecordKey::Answer { namespace: namespace.clone(), write };
+        let recorded = disk.known.get(&key);
+        if recorded != Some(&Record::Answer(written)) && !self.may_be_released(write) {
+            self.fail("R11", &format!("{write:?}: {written:?}, but recorded is {recorded:?}"));
+        }
+    }
+
+    /// An answer is kept no longer.
+    pub(crate) fn check_released(&self, write: WriteId) {
+        if !self.may_be_released(write) {
+            self.fail("R16", &format!("the answer to {write:?} is forgotten"));
+        }
+    }
+
+    fn may_be_released(&self, write: WriteId) -> bool {
+        let writes = &self.truth.writes;
+        let had = writes.had_below.get(&write.client).is_some_and(|had| *had > write.sequence);
+        let since = writes.applied_at.get(&write).copied().unwrap_or_default();
+        had || self.now >= since + nanos(ANSWERS_KEPT) * 99 / 100
+    }
+
     fn check_applied(&mut self, namespace: &Name, write: &Write, written: Written) {
-        let life = self.lives;
-        if self.truth.incarnations.get(&life) != Some(&write.incarnation) {
+        let era = self.era;
+        if self.truth.incarnations.get(&era) != Some(&write.incarnation) {
             self.fail("R13", &format!("applied in another incarnation: {write:?}"));
         }
         if self.truth.writes.void.contains(&write.id) {
@@ -87,12 +165,12 @@ impl World {
         }
         for fence in &write.fences {
             let last = self.truth.last.get(&(namespace.clone(), fence.election.clone()));
-            let holds = last.is_some_and(|g| g.life == life && g.epoch == fence.epoch.0);
+            let holds = last.is_some_and(|g| g.era == era && g.epoch == fence.epoch.0);
             if !holds {
                 self.fail("P2", &format!("granted last is {last:?}, but applied: {write:?}"));
             }
         }
-        let keys = self.truth.writes.keys.entry((life, namespace.clone())).or_default();
+        let keys = self.truth.writes.keys.entry((era, namespace.clone())).or_default();
         for operation in &write.operations {
             let election = &operation.election;
             match &operation.kind {
@@ -108,7 +186,7 @@ impl World {
             }
         }
         if !write.operations.is_empty() {
-            self.truth.writes.applied.insert(write.id, (life, written));
+            self.truth.writes.apply(self.now, write.id, era, written);
         }
     }
 
@@ -127,8 +205,8 @@ impl World {
             }
             Ok(_) | Err(Error::Store(StoreError::UnknownOutcome(_))) => {}
             Err(error) => {
-                if let Some((life, _)) = applied {
-                    self.fail("R16", &format!("p{i} {request}: {error}, but applied in {life}"));
+                if let Some((era, _)) = applied {
+                    self.fail("R16", &format!("p{i} {request}: {error}, but applied in {era}"));
                 }
                 self.truth.writes.void.extend(seen);
             }
@@ -137,9 +215,12 @@ impl World {
 
     /// The store holds what the writes that were applied make.
     pub(crate) fn check_store(&self) {
+        if self.disk.is_some() {
+            return self.check_store_recorded();
+        }
         for namespace in self.status().namespaces {
             let name = crate::world::name(&namespace.namespace);
-            let keys = self.truth.writes.keys.get(&(self.lives, name)).map_or(0, BTreeSet::len);
+            let keys = self.truth.writes.keys.get(&(self.era, name)).map_or(0, BTreeSet::len);
             if namespace.store_keys != keys as u64 {
                 let there = namespace.store_keys;
                 self.fail("P2", &format!("{there} keys are there, {keys} should be"));
