@@ -10,6 +10,7 @@ import re
 import urllib.request
 from pathlib import Path
 
+from .events import Events
 from .processes import Failed, Process, wait_for
 
 START_SECONDS = 90
@@ -65,6 +66,7 @@ class JobManager(FlinkProcess):
         if job:
             script = ["standalone-job.sh", "start-foreground", "--job-classname", *job]
         super().__init__(cluster, name, config, *script)
+        self.events = Events(self.log_directory)
 
     def rest_address(self):
         """Where its REST endpoint says it listens (it picks its port itself), or None."""

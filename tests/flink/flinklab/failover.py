@@ -1,0 +1,161 @@
+"""A cluster that is to survive its leader: a name service, JobManagers, TaskManagers and the job
+that keeps exact state."""
+
+import time
+
+from . import distribution, job, paths
+from .cluster import Cluster, Rest, wait_for_task_managers
+from .events import terms
+from .ledger import Ledger
+from .processes import Failed, wait_for
+from .servers import LeaderServer, ZooKeeper
+
+NAMESPACE = "/failover"
+TASKS = 3  # of the job: the reader and two counters
+RECOVERY_SECONDS = 120
+
+CHECKPOINTS = {
+    "execution.checkpointing.interval": "200 ms",
+    "execution.checkpointing.storage": "filesystem",
+}
+# Small files of state of their own, many of which several checkpoints share.
+INCREMENTAL = {
+    "state.backend.type": "rocksdb",
+    "execution.checkpointing.incremental": "true",
+    "execution.checkpointing.data-inline-threshold": "0 b",
+}
+
+
+class Failover:
+    def __init__(self, processes, version, directory, service="leaderserver", **more):
+        """`service` is the kind of name service. `options` are its keys, `data` and `tick` as in
+        `servers`; all else goes to the `Cluster`."""
+        self._flink = distribution.get(version)
+        self.directory = directory
+        self.job = job.build(self._flink, directory / "job")
+        self.ledger = Ledger(directory / "ledger")
+        self.arguments = ["--ledger", str(self.ledger.directory)]
+        self.service = self._service(service, processes, more)
+        config = {
+            **CHECKPOINTS,
+            "execution.checkpointing.dir": f"file://{directory / 'checkpoints'}",
+            **more.pop("config", {}),
+        }
+        if more.pop("application", False):
+            more["usrlib"] = [self.job]
+        jars = [paths.drop_in_jar(version)] if service == "leaderserver" else []
+        self.cluster = Cluster(
+            processes, directory, self._flink, self.service, jars, config=config, **more
+        )
+        self.job_managers = []  # all that ever were
+        self.task_managers = []
+        self.job_id = None
+
+    def _service(self, kind, processes, more):
+        directory = self.directory / kind
+        options = more.pop("options", None)
+        if kind == "zookeeper":
+            classpath = str(self._flink.home / "lib" / "*")
+            tick = more.pop("tick", ZooKeeper.TICK_MS)
+            return ZooKeeper(processes, directory, NAMESPACE, classpath, options, tick)
+        return LeaderServer(processes, directory, NAMESPACE, options, more.pop("data", True))
+
+    # --- start ---------------------------------------------------------------------------------
+
+    def start(self, job_managers=2, task_managers=2, job=None):
+        """Starts everything, and waits until it stands. `job`: see `Cluster.job_manager`."""
+        self.service.start()
+        first = self.add_job_manager(job)
+        wait_for("a leader", lambda: self.leader() is first, 90, [first])
+        for _ in range(job_managers - 1):
+            self.add_job_manager(job)
+        self.task_managers = [
+            self.cluster.task_manager(f"taskmanager-{n + 1}") for n in range(task_managers)
+        ]
+        wait_for_task_managers(self.rest(), task_managers, self.needs)
+        self.wait_for_standbys()
+
+    def add_job_manager(self, job=None):
+        name = f"jobmanager-{len(self.job_managers) + 1}"
+        self.job_managers.append(self.cluster.job_manager(name, job))
+        return self.job_managers[-1]
+
+    def wait_for_standbys(self):
+        """Until every JobManager that lives stands in line."""
+        wait_for(
+            "all JobManagers in line",
+            lambda: self.service.standing(self.living) == len(self.living),
+            90,
+            self.needs,
+        )
+
+    def submit(self, *arguments):
+        """Starts the job with the command line client; waits for its first checkpoints."""
+        jar = str(self.job)
+        self.job_id = self.cluster.submit("-c", job.SEQUENCE, jar, *self.arguments, *arguments)
+        self.wait_for_checkpoints(3)
+        return self.job_id
+
+    # --- look ----------------------------------------------------------------------------------
+
+    @property
+    def living(self):
+        return [p for p in self.job_managers if p.alive]
+
+    @property
+    def needs(self):
+        """The processes without which nothing awaited will come."""
+        return [self.service.process, *self.living, *self.task_managers]
+
+    def terms(self):
+        """All terms of leadership so far, in the order of their grants."""
+        found = [t for p in self.job_managers for t in terms(p, p.events.all(), TASKS)]
+        return sorted(found, key=lambda term: term.granted)
+
+    def term(self):
+        """The present term, None if there is none."""
+        last = self.terms()[-1:]
+        return last[0] if last and last[0].job_manager.alive and not last[0].revoked else None
+
+    def leader(self):
+        """The JobManager that leads, or None."""
+        term = self.term()
+        return term and term.job_manager
+
+    def standbys(self):
+        leader = self.leader()
+        return [p for p in self.living if p is not leader]
+
+    def rest(self):
+        return Rest(self.leader().rest_address())
+
+    # --- wait ----------------------------------------------------------------------------------
+
+    def wait_for_checkpoints(self, count):
+        """Until so many more checkpoints have completed and been settled by all counters."""
+        last = self.ledger.settled()
+        wait_for(
+            f"{count} more checkpoints after {last}",
+            lambda: self.ledger.settled() >= last + count,
+            RECOVERY_SECONDS,
+            self.needs,
+        )
+
+    def recovered(self, after):
+        """Waits for a term granted after that moment in which the job runs again and has completed
+        a checkpoint; returns it."""
+
+        def check():
+            term = self.term()
+            return term and term.granted >= after and term.running and term.completed and term
+
+        return wait_for(f"{self.job_id} to go on", check, RECOVERY_SECONDS, self.needs)
+
+    def kill_leader(self):
+        """kill -9; returns the moment."""
+        leader = self.leader()
+        if not leader:
+            raise Failed("nobody leads")
+        moment = time.time()
+        leader.kill()
+        return moment
