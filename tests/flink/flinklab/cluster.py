@@ -7,6 +7,7 @@ Every process has a directory of its own below the run's: `NAME/{conf,log,pid,tm
 import json
 import os
 import re
+import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -46,11 +47,12 @@ class FlinkProcess(Process):
     def __init__(self, cluster, name, config, script, *arguments):
         directory = cluster.directory / name
         self.log_directory = directory / "log"
-        environment = cluster.prepare(directory, name, config)
+        self._scripts = cluster.home / "bin"
+        self._environment = cluster.prepare(directory, name, config)
         super().__init__(
             name,
-            [cluster.home / "bin" / script, *arguments],
-            environment,
+            [self._scripts / script, *arguments],
+            self._environment,
             directory,
             directory / "out",
         )
@@ -67,6 +69,17 @@ class JobManager(FlinkProcess):
             script = ["standalone-job.sh", "start-foreground", "--job-classname", *job]
         super().__init__(cluster, name, config, *script)
         self.events = Events(self.log_directory)
+
+    def stop_with_script(self, timeout=60):
+        """`jobmanager.sh stop`, which asks it with SIGTERM; returns its exit status."""
+        subprocess.run(
+            [self._scripts / "jobmanager.sh", "stop"],
+            env=self._environment,
+            check=True,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+        )
+        return self.wait(timeout)
 
     def rest_address(self):
         """Where its REST endpoint says it listens (it picks its port itself), or None."""

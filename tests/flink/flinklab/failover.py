@@ -72,7 +72,7 @@ class Failover:
         self.task_managers = [
             self.cluster.task_manager(f"taskmanager-{n + 1}") for n in range(task_managers)
         ]
-        wait_for_task_managers(self.rest(), task_managers, self.needs)
+        self.registered()
         self.wait_for_standbys()
 
     def add_job_manager(self, job=None):
@@ -127,9 +127,21 @@ class Failover:
         return [p for p in self.living if p is not leader]
 
     def rest(self):
+        """The REST interface of the leader."""
         return Rest(self.leader().rest_address())
 
     # --- wait ----------------------------------------------------------------------------------
+
+    def granted(self, after):
+        """The present term if it was granted after that moment, else None."""
+        term = self.term()
+        return term if term and term.granted >= after else None
+
+    def registered(self):
+        """Waits for all TaskManagers; returns the REST interface that they are registered at."""
+        rest = self.rest()
+        wait_for_task_managers(rest, len(self.task_managers), self.needs)
+        return rest
 
     def wait_for_checkpoints(self, count):
         """Until so many more checkpoints have completed and been settled by all counters."""
@@ -146,16 +158,29 @@ class Failover:
         a checkpoint; returns it."""
 
         def check():
-            term = self.term()
-            return term and term.granted >= after and term.running and term.completed and term
+            term = self.granted(after)
+            return term and term.running and term.completed and term
 
         return wait_for(f"{self.job_id} to go on", check, RECOVERY_SECONDS, self.needs)
 
+    # --- act -----------------------------------------------------------------------------------
+
     def kill_leader(self):
         """kill -9; returns the moment."""
+        return _timed(self._leading().kill)
+
+    def stop_leader(self):
+        """`jobmanager.sh stop`; returns the moment, after its process has ended."""
+        return _timed(self._leading().stop_with_script)
+
+    def _leading(self):
         leader = self.leader()
         if not leader:
             raise Failed("nobody leads")
-        moment = time.time()
-        leader.kill()
-        return moment
+        return leader
+
+
+def _timed(action):
+    moment = time.time()
+    action()
+    return moment

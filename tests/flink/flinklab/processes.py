@@ -69,6 +69,12 @@ class Process:
     def alive(self):
         return self.status is None
 
+    def cpu_seconds(self):
+        """The processor time it has used so far, that of all its threads."""
+        with open(f"/proc/{self.pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def signal(self, number):
         """Sends a signal to the whole group; nothing if the process has ended."""
         if self.alive:

@@ -27,6 +27,7 @@ class Server:
         self.namespace = namespace
         self.port = ports.free()
         self.process = None
+        self.storage = directory / "storage"
         self._processes = processes
         self._options = options or {}
         self._starts = 0
@@ -58,15 +59,15 @@ class Server:
         """`port` leads through a proxy."""
         return {
             "high-availability.cluster-id": self.namespace,
-            "high-availability.storageDir": f"file://{self.directory / 'storage'}",
+            "high-availability.storageDir": f"file://{self.storage}",
             **self._keys(port or self.port),
             **self._options,
         }
 
     def stored(self):
         """The files in the storage directory."""
-        storage = self.directory / "storage"
-        return sorted(str(f.relative_to(storage)) for f in storage.rglob("*") if f.is_file())
+        files = (f for f in self.storage.rglob("*") if f.is_file())
+        return sorted(str(f.relative_to(self.storage)) for f in files)
 
 
 class LeaderServer(Server):
@@ -153,6 +154,10 @@ class ZooKeeper(Server):
         """How many of these say that they have registered all they contend for."""
         registered = r"registered under component 'resource_manager'"
         return sum(1 for p in job_managers if re.search(registered, p.text()))
+
+    def epochs(self):
+        """It has none."""
+        return {}
 
     def keys(self):
         """Not looked at."""
