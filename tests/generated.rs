@@ -1,12 +1,19 @@
-//! `src/core/wire/generated.rs` is what `proto/leaderserver.proto` makes.
+//! `src/core/wire/generated.rs` is what `proto/leaderserver.proto` makes, and
+//! `src/core/records/generated.rs` what `proto/records.proto` makes.
 //!
-//! With `LEADERSERVER_BLESS=1` (`make fix`) the file is written; without, it is compared.
+//! With `LEADERSERVER_BLESS=1` (`make fix`) the files are written; without, they are compared.
 
 use std::path::Path;
 
 use prost_build::Module;
 
-const PACKAGE: &str = "leaderserver.v1";
+/// Protocol, its package, and the code it makes.
+const GENERATED: [(&str, &str, &str); 2] = [
+    ("leaderserver.proto", "leaderserver.v1", "src/core/wire/generated.rs"),
+    ("records.proto", "leaderserver.records.v1", "src/core/records/generated.rs"),
+];
+
+const SERIALIZE: &str = "#[derive(serde::Serialize)]";
 
 /// What `leaderserver status --json` prints.
 const SERIALIZED: [&str; 6] = [
@@ -21,27 +28,30 @@ const SERIALIZED: [&str; 6] = [
 #[test]
 fn the_generated_code_is_that_of_the_protocol() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let file = root.join("src/core/wire/generated.rs");
-    let generated = generate(root);
-    if std::env::var_os("LEADERSERVER_BLESS").is_some_and(|bless| bless == "1") {
-        std::fs::write(&file, generated).expect("the source tree can be written");
-        return;
+    let bless = std::env::var_os("LEADERSERVER_BLESS").is_some_and(|bless| bless == "1");
+    for (protocol, package, code) in GENERATED {
+        let file = root.join(code);
+        let generated = generate(root, protocol, package);
+        if bless {
+            std::fs::write(&file, generated).expect("the source tree can be written");
+            continue;
+        }
+        let committed = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            generated == committed,
+            "{} is not what proto/{protocol} makes: run `make fix`",
+            file.display()
+        );
     }
-    let committed = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        generated == committed,
-        "{} is not what proto/leaderserver.proto makes: run `make fix`",
-        file.display()
-    );
 }
 
-fn generate(root: &Path) -> String {
-    let protocol = root.join("proto/leaderserver.proto");
-    let files = protox::compile([&protocol], [root.join("proto")]).expect("the protocol is valid");
+fn generate(root: &Path, protocol: &str, package: &str) -> String {
+    let file = root.join("proto").join(protocol);
+    let files = protox::compile([&file], [root.join("proto")]).expect("the protocol is valid");
     let mut config = prost_build::Config::new();
     config.bytes(["."]);
     for message in SERIALIZED {
-        config.type_attribute(format!(".{PACKAGE}.{message}"), "#[derive(serde::Serialize)]");
+        config.type_attribute(format!(".{}.{message}", GENERATED[0].1), SERIALIZE);
     }
     let requests = files
         .file
@@ -49,7 +59,7 @@ fn generate(root: &Path) -> String {
         .map(|file| (Module::from_protobuf_package_name(file.package()), file))
         .collect();
     let modules = config.generate(requests).expect("prost accepts the protocol");
-    let module = Module::from_protobuf_package_name(PACKAGE);
+    let module = Module::from_protobuf_package_name(package);
     let code = modules.get(&module).expect("the package has code");
-    format!("// Made from proto/leaderserver.proto by tests/generated.rs: do not edit.\n\n{code}")
+    format!("// Made from proto/{protocol} by tests/generated.rs: do not edit.\n\n{code}")
 }

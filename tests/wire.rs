@@ -218,11 +218,14 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
         Just(SyncEnd),
         Just(Goodbye),
         any::<u64>().prop_map(|request| Status { request }),
-        (any::<u64>(), name(), option::of(name())).prop_map(|(request, election, target)| Resign {
-            request,
-            election,
-            target
-        }),
+        (any::<u64>(), name(), option::of(1..u64::MAX), option::of(name())).prop_map(
+            |(request, election, epoch, target)| Resign {
+                request,
+                election,
+                epoch: epoch.map(Epoch),
+                target
+            }
+        ),
     ]
 }
 
@@ -320,6 +323,7 @@ fn full_status() -> Status {
             }],
         }],
         warnings: vec!["careful".into()],
+        read_only: String::new(),
     }
 }
 

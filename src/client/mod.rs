@@ -22,7 +22,7 @@ use crate::clock;
 use crate::core::config::{ClientConfig, Endpoint};
 use crate::core::contenders::{Callback, RegistrationId};
 use crate::core::error::Error;
-use crate::core::ids::{LeaderInformation, LeaderSessionId, Name};
+use crate::core::ids::{Epoch, LeaderInformation, LeaderSessionId, Name};
 use crate::core::session::{Answer, RequestKind, Session, Settings};
 use crate::core::wire::status::Status;
 use crate::runtime;
@@ -171,19 +171,21 @@ impl LeaderClient {
     }
 
     /// Asks the leader of an election to step down; with a target (a candidate's name or session),
-    /// that one is next. Answers the status from when it was asked.
+    /// that one is next. With an epoch only its leader is asked, and nobody if it has ended: so it
+    /// may be asked again. Answers the status from when it was asked.
     ///
     /// # Errors
     /// As [`LeaderClient::status`].
     pub fn resign(
         &self,
         election: &str,
+        epoch: Option<Epoch>,
         target: Option<&str>,
         timeout: Duration,
     ) -> Result<Status, Error> {
         let election = Name::new("election", election)?;
         let target = target.map(|target| Name::new("target", target)).transpose()?;
-        self.status_after(RequestKind::Resign { election, target }, timeout)
+        self.status_after(RequestKind::Resign { election, epoch, target }, timeout)
     }
 
     fn status_after(&self, kind: RequestKind, timeout: Duration) -> Result<Status, Error> {

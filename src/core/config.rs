@@ -1,5 +1,6 @@
 //! What a client and a server are told, checked once.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::Error;
@@ -303,6 +304,8 @@ pub struct ServerConfig {
     pub max_unread: usize,
     /// How much the store of each namespace may hold.
     pub store_limits: StoreLimits,
+    /// The directory in which its state outlives it; none: it remembers nothing.
+    pub data: Option<PathBuf>,
 }
 
 impl Default for ServerConfig {
@@ -315,6 +318,7 @@ impl Default for ServerConfig {
             max_connections: 50_000,
             max_unread: 8 * 1024 * 1024,
             store_limits: StoreLimits::default(),
+            data: None,
         }
     }
 }
@@ -341,6 +345,10 @@ impl ServerConfig {
                 "cold" => config.cold = parse_bool("cold", value)?,
                 "max-connections" => config.max_connections = parse_size(key, value)?,
                 "max-unread" => config.max_unread = parse_size(key, value)?,
+                "data" if value.is_empty() => {
+                    return Err(Error::invalid(key, value, "give a directory"));
+                }
+                "data" => config.data = Some(PathBuf::from(value)),
                 "max-store-keys" => config.store_limits.keys = parse_size(key, value)? as u64,
                 "max-store-bytes" => config.store_limits.bytes = parse_size(key, value)? as u64,
                 _ => return Err(unknown_option(key, value)),

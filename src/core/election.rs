@@ -15,6 +15,8 @@ pub struct Election {
     last_epoch: Epoch,
     /// Who is to be granted next, if still in line (R8).
     target: Option<SessionId>,
+    /// Why the leader is to step down, if it was asked to.
+    asked: Option<String>,
 }
 
 /// A session's place in the line.
@@ -102,15 +104,29 @@ impl Election {
         assert!(id.epoch > self.last_epoch, "epochs of an election only grow");
         self.last_epoch = id.epoch;
         self.target = None;
+        self.asked = None;
         let Candidate { session, candidacy } = candidate;
         let leader = Leader { session, id, candidacy };
         self.leader = Some(leader);
         leader
     }
 
-    /// Asks that `target` be next.
-    pub fn set_target(&mut self, target: Option<SessionId>) {
+    /// The election as it was before a restart: with its leader, alone in the line.
+    pub fn restore(&mut self, leader: Leader) {
+        self.last_epoch = leader.id.epoch;
+        self.line = [Candidate { session: leader.session, candidacy: leader.candidacy }].into();
+        self.leader = Some(leader);
+    }
+
+    /// Asks the leader to step down, and that `target` be next.
+    pub fn ask(&mut self, target: Option<SessionId>, reason: &str) {
         self.target = target;
+        self.asked = Some(reason.to_owned());
+    }
+
+    /// Who leads and was asked to step down, and why.
+    pub fn asked(&self) -> Option<(Leader, &str)> {
+        self.leader.zip(self.asked.as_deref())
     }
 
     /// Who leads.

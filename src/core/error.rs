@@ -26,6 +26,8 @@ pub enum Refusal {
     Limit,
     /// A frame was malformed, too long, or not expected at this point.
     Protocol,
+    /// The server runs on an old copy of its state (R14).
+    OldCopy,
 }
 
 impl Refusal {
@@ -85,6 +87,9 @@ pub enum Error {
     /// The system refused something.
     #[error("{0}")]
     Io(String),
+    /// The data directory can't be used.
+    #[error("{0}")]
+    Storage(String),
     /// Keys, certificates or the handshake.
     #[error("TLS: {0}")]
     Tls(String),

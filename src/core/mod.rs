@@ -11,6 +11,7 @@ pub mod election;
 pub mod error;
 pub mod ids;
 pub mod name_service;
+pub mod records;
 pub mod retrievers;
 pub mod session;
 pub mod store;

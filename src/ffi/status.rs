@@ -43,6 +43,9 @@ pub const NOT_APPLIED: i32 = 17;
 /// A write was sent, and may have been applied or not.
 pub const UNKNOWN_OUTCOME: i32 = 18;
 
+/// The data directory can't be used: damaged, in use, or written by a later release.
+pub const STORAGE: i32 = 19;
+
 /// The number of an error's kind.
 pub fn code(error: &Error) -> i32 {
     match error {
@@ -53,6 +56,7 @@ pub fn code(error: &Error) -> i32 {
         Error::Refused { .. } => REFUSED,
         Error::AddressInUse { .. } => ADDRESS_IN_USE,
         Error::Io(_) => IO,
+        Error::Storage(_) => STORAGE,
         Error::Tls(_) => TLS,
         Error::Internal(_) => INTERNAL,
         Error::TooLarge { .. } => TOO_LARGE,

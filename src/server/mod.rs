@@ -7,6 +7,8 @@ mod connection;
 mod listener;
 mod local;
 mod owner;
+mod recorder;
+pub mod storage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +29,8 @@ use crate::tls::TlsConfig;
 
 use connection::Acceptance;
 use owner::{Input, Owner};
+use recorder::Recorder;
+use storage::{Storage, StorageError};
 
 pub use local::{LocalConnection, LocalSender};
 
@@ -64,10 +68,12 @@ impl LeaderServer {
     /// while.
     ///
     /// # Errors
-    /// [`Error::AddressInUse`] naming host and port, also where the host is not one of this machine
+    /// [`Error::Storage`] for a data directory that can't be used; [`Error::AddressInUse`] naming
+    /// host and port, also where the host is not one of this machine
     /// or the port is reserved; [`Error::Tls`] for keys that can't be used.
     pub fn start(config: ServerConfig, tls: Option<TlsConfig>) -> Result<LeaderServer, Error> {
         let tls = tls.map(|tls| tls.server_config()).transpose()?;
+        let (machine, storage) = machine(&config)?;
         let listener = match &config.listen {
             Some((host, port)) => Some(listener::bind(host, *port)?),
             None => None,
@@ -79,11 +85,11 @@ impl LeaderServer {
             stopped: Mutex::new(false),
             has_stopped: Condvar::new(),
         });
-        // R13: above every epoch of an earlier server, as far as its clock was right.
-        let first_epoch = Epoch(clock::wall_micros());
-        let seed = runtime::random_seed();
-        let machine = NameService::new(&config, seed, first_epoch, clock::now());
-        let mut owner = Owner::new(machine, inputs, Arc::clone(&shared));
+        let recorder = match storage {
+            Some(storage) => Some(Recorder::start(storage, inbox.clone())?),
+            None => None,
+        };
+        let mut owner = Owner::new(machine, recorder, inputs, Arc::clone(&shared));
         if let Some(listener) = listener {
             let acceptance = Acceptance {
                 inbox: inbox.clone(),
@@ -152,6 +158,34 @@ impl LeaderServer {
     pub fn is_stopped(&self) -> bool {
         *self.inner.shared.stopped.lock()
     }
+}
+
+/// The name service as it was left in the data directory, or one that begins anew.
+fn machine(config: &ServerConfig) -> Result<(NameService, Option<Storage>), Error> {
+    // R13: above every epoch of an earlier server, as far as its clock was right.
+    let first_epoch = Epoch(clock::wall_micros());
+    let seed = runtime::random_seed();
+    let Some(directory) = &config.data else {
+        return Ok((NameService::new(config, seed, first_epoch, clock::now()), None));
+    };
+    let unusable = |error: StorageError| Error::Storage(error.to_string());
+    let (mut storage, records) = Storage::open(directory).map_err(unusable)?;
+    let now = clock::now();
+    let machine = NameService::restore(config, seed, first_epoch, now, records);
+    let mut machine = machine.map_err(|error| {
+        Error::Storage(format!(
+            "{} can't be used: {error}; keep a copy of it, and restore a backup into an empty \
+             directory",
+            directory.display()
+        ))
+    })?;
+    if let Some(batch) = machine.poll_commit(now) {
+        // The first of a new directory says which incarnation it is, and what can't be written now
+        // could not be later.
+        recorder::commit(&mut storage, batch).map_err(Error::Storage)?;
+        machine.handle_committed(now);
+    }
+    Ok((machine, Some(storage)))
 }
 
 impl std::fmt::Debug for LeaderServer {

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::Shared;
 use super::connection::{Acceptance, Connections, refuse};
 use super::listener;
+use super::recorder::Recorder;
 use crate::clock;
 use crate::core::error::{Error, Refusal};
 use crate::core::ids::ConnectionId;
@@ -37,6 +38,9 @@ const BATCH: usize = 256;
 const LATE: Duration = Duration::from_millis(100);
 const HEARING: Duration = Duration::from_millis(200);
 
+/// How long a stopping server waits for its disk.
+const RECORD_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Longer than every connection takes to part.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -49,6 +53,8 @@ pub(super) enum Input {
     Message { conn: ConnectionId, size: usize, message: ClientMessage },
     /// A connection ended; the last input of it.
     Disconnected { conn: ConnectionId, end: ConnectionEnd },
+    /// A batch of records is durable, or why it is not.
+    Committed(Result<(), String>),
     /// Somebody asks for the status.
     Status(SyncSender<Box<Status>>),
     /// The server is to stop.
@@ -66,6 +72,8 @@ pub(super) enum Outlet {
 
 pub(super) struct Owner {
     machine: NameService,
+    /// None: nothing is durable.
+    recorder: Option<Recorder>,
     inbox: UnboundedReceiver<Input>,
     shared: Arc<Shared>,
     outlets: HashMap<ConnectionId, Outlet>,
@@ -87,11 +95,13 @@ struct Listener {
 impl Owner {
     pub(super) fn new(
         machine: NameService,
+        recorder: Option<Recorder>,
         inbox: UnboundedReceiver<Input>,
         shared: Arc<Shared>,
     ) -> Self {
         Owner {
             machine,
+            recorder,
             inbox,
             shared,
             outlets: HashMap::new(),
@@ -117,6 +127,8 @@ impl Owner {
 
     pub(super) async fn run(mut self) {
         let mut batch = Vec::new();
+        // What there was to be said before anybody was connected.
+        self.carry_out(clock::now());
         loop {
             let sleep = self.next_sleep();
             tokio::select! {
@@ -134,6 +146,7 @@ impl Owner {
             }
             self.look_at_time(now);
             self.carry_out(now);
+            self.record(now);
         }
     }
 
@@ -159,6 +172,8 @@ impl Owner {
                 self.outlets.remove(&conn);
                 self.machine.handle_disconnected(now, conn, end);
             }
+            Input::Committed(Ok(())) => self.machine.handle_committed(now),
+            Input::Committed(Err(reason)) => self.machine.handle_commit_failed(now, &reason),
             Input::Status(reply) => {
                 // Whoever asked may have gone.
                 let _ = reply.send(Box::new(self.machine.status(now, None)));
@@ -209,6 +224,39 @@ impl Owner {
         let reason = format!("no hello came within {GREETING_TIMEOUT:?}");
         refuse(channel, Refusal::Protocol, reason);
         self.close(now, conn);
+    }
+
+    // --- Records
+
+    /// Hands the next batch to the disk, if it is idle.
+    fn record(&mut self, now: Moment) {
+        let Some(recorder) = &self.recorder else { return };
+        let Some(batch) = self.machine.poll_commit(now) else { return };
+        if !recorder.commit(batch) {
+            self.machine.handle_commit_failed(now, "the thread that writes to the disk has ended");
+        }
+    }
+
+    /// Waits until all is recorded that was done so far; not for a disk that takes nothing.
+    async fn record_the_rest(&mut self) {
+        let until = tokio::time::Instant::now() + RECORD_PATIENCE;
+        while !self.machine.is_recorded() {
+            let input = tokio::time::timeout_at(until, self.inbox.recv()).await;
+            let Ok(Some(input)) = input else { break };
+            let failed = matches!(input, Input::Committed(Err(_)));
+            let now = clock::now();
+            if !matches!(input, Input::Stop) {
+                self.handle(now, input);
+            }
+            self.carry_out(now);
+            if failed {
+                break;
+            }
+            self.record(now);
+        }
+        if !self.machine.is_recorded() {
+            log::error!("stopped before the last changes were recorded: nobody has seen them");
+        }
     }
 
     // --- Outputs
@@ -294,6 +342,15 @@ impl Owner {
         // R3: whoever finds the port closed may rely on it that nothing is granted any more.
         self.machine.handle_stopping(now);
         self.carry_out(now);
+        self.record(now);
+        self.record_the_rest().await;
+        self.stop_listening().await;
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish().await;
+        }
+    }
+
+    async fn stop_listening(&mut self) {
         let Some(Listener { stop, task, mut ended }) = self.listener.take() else { return };
         drop(stop);
         // It fails only if it panicked, and then the listener is closed as well.

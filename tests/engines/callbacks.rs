@@ -61,12 +61,12 @@ pub fn what_came_and_went_is_skipped(engine: &dyn Engine) {
     let quick = a.stand("quick");
     quick.granted();
     for _ in 0..5 {
-        b.client.resign("process", None, PATIENCE).unwrap();
+        b.client.resign("process", None, None, PATIENCE).unwrap();
         quick.revoked();
         quick.granted();
     }
     let last = {
-        b.client.resign("process", None, PATIENCE).unwrap();
+        b.client.resign("process", None, None, PATIENCE).unwrap();
         quick.revoked();
         quick.granted()
     };
@@ -88,7 +88,7 @@ pub fn names_are_checked(engine: &dyn Engine) {
             matches!(refused, Some(Error::InvalidArgument { ref key, .. }) if key == "component")
         );
         assert!(process.client.watch(name, 1).is_err());
-        assert!(process.client.resign(name, None, PATIENCE).is_err());
+        assert!(process.client.resign(name, None, None, PATIENCE).is_err());
     }
     for name in ["x".repeat(MAX_NAME), "ü/\u{0}\n \u{1f980}".to_owned()] {
         let watching = process.watch(&name);

@@ -223,13 +223,13 @@ pub fn an_operator_hands_over(engine: &dyn Engine) {
         standing
     });
     let id = line[0].granted();
-    processes[1].client.resign("process", Some("c"), PATIENCE).unwrap();
+    processes[1].client.resign("process", None, Some("c"), PATIENCE).unwrap();
     assert!(line[0].revoked().contains("operator"));
     assert!(!line[0].has(id));
     assert!(line[2].granted().epoch > id.epoch);
-    processes[1].client.resign("process", None, PATIENCE).unwrap();
+    processes[1].client.resign("process", None, None, PATIENCE).unwrap();
     line[1].granted();
-    let nobody = processes[1].client.resign("process", Some("nobody"), PATIENCE);
+    let nobody = processes[1].client.resign("process", None, Some("nobody"), PATIENCE);
     assert!(nobody.unwrap_err().to_string().contains("nobody"));
     line[1].close();
     line[0].granted();

@@ -14,7 +14,7 @@ pub fn revokes_name_their_reason(engine: &dyn Engine) {
     let (a, b) = (process.stand("a"), process.stand("b"));
     a.granted();
     b.granted();
-    process.client.resign("process", None, PATIENCE).unwrap();
+    process.client.resign("process", None, None, PATIENCE).unwrap();
     assert_eq!(a.revoked(), "an operator asked");
     assert_eq!(b.revoked(), "an operator asked");
     a.granted();

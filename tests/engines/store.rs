@@ -145,7 +145,7 @@ pub fn a_store_never_picks_up_a_later_epoch(engine: &dyn Engine) {
     let standing = process.stand("dispatcher");
     let first = standing.granted();
     let early = store_of(&standing);
-    process.client.resign("process", None, PATIENCE).unwrap();
+    process.client.resign("process", None, None, PATIENCE).unwrap();
     standing.revoked();
     let second = standing.granted();
     let error = store_error(early.create("k", bytes("early"), PATIENCE));

@@ -409,7 +409,7 @@ impl Walker {
         let kind = if self.pick(3) == 0 {
             RequestKind::Status
         } else {
-            RequestKind::Resign { election, target }
+            RequestKind::Resign { election, epoch: None, target }
         };
         self.world.request(i, kind, ms(3000));
     }

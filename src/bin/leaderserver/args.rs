@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use leaderserver::core::config::{DEFAULT_PORT, Endpoint, split_host_port};
 use leaderserver::core::error::Error;
-use leaderserver::core::ids::Name;
+use leaderserver::core::ids::{Name, PROCESS_ELECTION};
 use leaderserver::core::store::StoreLimits;
 
 const EXAMPLES: &str = "\
@@ -20,11 +20,14 @@ Examples:
 
 const SERVE_EXAMPLES: &str = "\
 Prints `listening on HOST:PORT` once it serves. SIGINT and SIGTERM stop it in good order, a second
-one at once. The state is in memory: after a start it grants leadership only when the clients of an
-earlier server are sure to have given theirs up (--max-session-timeout; skipped with --cold).
+one at once. With --data its state is durable: whatever it answered is on the disk, and started again
+on the same directory it goes on where it was. Without, the state is in memory. On no or a new
+directory it grants leadership only when the clients of an earlier server are sure to have given
+theirs up (--max-session-timeout; skipped with --cold).
 
 Examples:
   leaderserver serve
+  leaderserver serve --data /var/lib/leaderserver
   leaderserver serve --listen 127.0.0.1:0 --cold
   leaderserver serve --listen [::]:6130 --namespace /default --max-connections 20000
   leaderserver serve --tls-cert cert.pem --tls-key key.pem --tls-ca ca.pem";
@@ -46,6 +49,24 @@ name service can't be reached for 10 s, `no leader` is shown until it can.
 Examples:
   leaderserver watch dispatcher resourcemanager --namespace /default
   leaderserver watch --endpoint leader://host:6130 --json";
+
+const RESIGN_EXAMPLES: &str = "\
+The leader says itself that it has stepped down, and only then the next in line is granted; it stands
+again at the end of the line. Prints who leads afterwards. --namespace may be left out where the
+election is led in one namespace only.
+
+Examples:
+  leaderserver resign --endpoint leader://host:6130
+  leaderserver resign dispatcher --namespace /default --timeout 5s";
+
+const TRANSFER_EXAMPLES: &str = "\
+As `resign`, but the candidate named is next, wherever it stands in line; `leaderserver status` shows
+names and sessions. If it is gone when the leader has stepped down, the next in line leads, and this
+fails.
+
+Examples:
+  leaderserver transfer --to 17
+  leaderserver transfer dispatcher --to '4711@host' --namespace /default";
 
 /// A name service for leadership.
 #[derive(Parser)]
@@ -72,6 +93,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Shows the leader of components, and every change
     Watch(WatchArgs),
+    /// Asks the leader of an election to step down
+    Resign(ResignArgs),
+    /// Asks the leader of an election to step down in favour of another candidate
+    Transfer(TransferArgs),
 }
 
 #[derive(Args)]
@@ -81,6 +106,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "HOST:PORT", default_value_t = default_listen(),
           value_parser = listen)]
     pub listen: String,
+
+    /// Keeps its state in this directory, over restarts and power failures; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 
     /// The longest session time-out that clients may ask for (500ms, 10s, 2m)
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = duration)]
@@ -134,6 +163,40 @@ pub struct WatchArgs {
     pub connect: ConnectArgs,
 
     /// Prints one JSON object for each change, on a line of its own
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = RESIGN_EXAMPLES)]
+pub struct ResignArgs {
+    /// Which election: with per-component the component's name
+    #[arg(value_name = "ELECTION", value_parser = election, default_value = PROCESS_ELECTION)]
+    pub election: Name,
+
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+
+    /// Prints one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = TRANSFER_EXAMPLES)]
+pub struct TransferArgs {
+    /// Which election: with per-component the component's name
+    #[arg(value_name = "ELECTION", value_parser = election, default_value = PROCESS_ELECTION)]
+    pub election: Name,
+
+    /// Who is next: a candidate's name or the number of its session
+    #[arg(long, value_name = "CANDIDATE", value_parser = candidate)]
+    pub to: Name,
+
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+
+    /// Prints one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -208,6 +271,14 @@ fn namespace(text: &str) -> Result<Name, String> {
 
 fn component(text: &str) -> Result<Name, String> {
     Name::new("component", text).map_err(remedy)
+}
+
+fn election(text: &str) -> Result<Name, String> {
+    Name::new("election", text).map_err(remedy)
+}
+
+fn candidate(text: &str) -> Result<Name, String> {
+    Name::new("to", text).map_err(remedy)
 }
 
 /// What to do instead: option and value are named by the parser.

@@ -1,4 +1,4 @@
-//! The command line: `leaderserver serve | status | watch`.
+//! The command line: `leaderserver serve | status | watch | …`.
 //!
 //! What was asked for goes to stdout, everything else to stderr; the exit status is 0 only on
 //! success, 1 for a failure, 2 for arguments that can't be used.
@@ -7,6 +7,7 @@ mod args;
 mod connect;
 mod logging;
 mod output;
+mod resign;
 mod serve;
 mod signals;
 mod status;
@@ -27,6 +28,8 @@ fn main() -> ExitCode {
         Command::Serve(options) => serve::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Watch(options) => watch::run(&options),
+        Command::Resign(options) => resign::resign(&options),
+        Command::Transfer(options) => resign::transfer(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

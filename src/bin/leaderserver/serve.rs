@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::thread;
+use std::time::Duration;
 
 use leaderserver::core::config::{ServerConfig, split_host_port};
 use leaderserver::core::error::Error;
@@ -27,6 +28,7 @@ pub fn run(options: &ServeArgs) -> Result<(), Failure> {
         Error::AddressInUse { .. } => Failure::new(format!(
             "--listen: {error}: give an address of this machine and a port that is free"
         )),
+        Error::Storage(reason) => Failure::new(format!("--data: {reason}")),
         error => error.into(),
     })?;
     announce(options, &server)?;
@@ -52,6 +54,13 @@ fn config(options: &ServeArgs) -> Result<ServerConfig, Failure> {
         ("max-store-keys", &store_keys),
         ("max-store-bytes", &store_bytes),
     ];
+    let data = options
+        .data
+        .as_ref()
+        .map(|data| data.to_str().ok_or_else(|| Failure::new("--data: give a path that is UTF-8")));
+    if let Some(data) = data.transpose()? {
+        pairs.push(("data", data));
+    }
     if let Some(namespace) = &options.namespace {
         pairs.push(("namespace", namespace.as_str()));
     }
@@ -100,10 +109,11 @@ fn announce(options: &ServeArgs, server: &LeaderServer) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on {bracketed}:{port}")?;
     out.flush()?;
-    if !options.cold {
+    let waits = server.status()?.remote_grants_in_ms;
+    if waits > 0 {
         log::info!(
             "remote candidates are granted from {} after the start on (--cold skips this)",
-            crate::text::duration_of(options.max_session_timeout)
+            crate::text::duration_of(Duration::from_millis(waits))
         );
     }
     Ok(())

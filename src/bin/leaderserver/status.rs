@@ -44,6 +44,9 @@ fn write_status(out: &mut impl Write, endpoint: &str, status: &Status) -> io::Re
             "  grants remote candidates in {wait} (an earlier server's clients may lead)"
         )?;
     }
+    if !status.read_only.is_empty() {
+        writeln!(out, "  TAKES NO WRITES: {}", printable(&status.read_only))?;
+    }
     for warning in &status.warnings {
         writeln!(out, "  warning: {}", printable(warning))?;
     }

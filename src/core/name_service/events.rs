@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::core::error::Refusal;
-use crate::core::ids::{Epoch, Name, SessionId};
+use crate::core::ids::{Epoch, Incarnation, Name, Revision, SessionId};
 
 /// Why a leadership or a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,14 @@ pub enum ServerEvent {
     Refused { peer: String, code: Refusal, reason: String },
     /// P1 does not cover a client that lives on without its connection (R4).
     UnsafeGrace { name: Name, grace_ms: u64 },
+    /// The server goes on where it was before a restart.
+    Restored { incarnation: Incarnation, sessions: usize, last_epoch: Epoch },
+    /// What changes can't be recorded.
+    NoWrites { reason: String },
+    /// It can be again.
+    WritesAgain,
+    /// A client has seen more than is known here (R14).
+    OldCopy { name: Name, seen: Revision, known: Revision },
 }
 
 impl ServerEvent {
@@ -64,6 +72,8 @@ impl ServerEvent {
     pub fn level(&self) -> log::Level {
         match self {
             ServerEvent::Granted { .. } | ServerEvent::LeadershipEnded { .. } => log::Level::Info,
+            ServerEvent::Restored { .. } | ServerEvent::WritesAgain => log::Level::Info,
+            ServerEvent::NoWrites { .. } | ServerEvent::OldCopy { .. } => log::Level::Error,
             ServerEvent::Refused { code: Refusal::StaleAttempt | Refusal::Stopping, .. } => {
                 log::Level::Debug
             }
@@ -104,6 +114,24 @@ impl fmt::Display for ServerEvent {
                 f,
                 "{name} asks for disconnect-grace {grace_ms} ms: under 100 ms a process that \
                  lives on without its connection may lead beside its successor"
+            ),
+            ServerEvent::Restored { incarnation, sessions, last_epoch } => write!(
+                f,
+                "going on as incarnation {incarnation}, with {sessions} sessions, after epoch \
+                 {last_epoch}"
+            ),
+            ServerEvent::NoWrites { reason } => write!(
+                f,
+                "writes are refused and nobody is granted, until what changes can be recorded: \
+                 {reason}"
+            ),
+            ServerEvent::WritesAgain => write!(f, "what changes can be recorded again"),
+            ServerEvent::OldCopy { name, seen, known } => write!(
+                f,
+                "{name} has seen revision {}, and revision {} is the last known here: the data \
+                 directory is an old copy, nobody is served from it; start on the latest copy, or \
+                 on a new directory made by `leaderserver restore`",
+                seen.0, known.0
             ),
         }
     }

@@ -1,21 +1,28 @@
 //! Hello and Welcome: versions, namespace, time-outs, and which session it is.
 
-use std::collections::BTreeSet;
-
+use super::journal::Needs;
 use super::{
     HIGHEST_CLAIMED_EPOCH, NameService, Output, Peer, Role, ServerEvent, Session, Sync, random_u128,
 };
 use crate::core::config::Timing;
 use crate::core::error::Refusal;
-use crate::core::ids::{ConnectionId, Name, SessionId, SessionToken};
+use crate::core::ids::{ConnectionId, Name, Revision, SessionId, SessionToken};
 use crate::core::time::Moment;
 use crate::core::wire::message::{Hello, Leading, ServerMessage, Welcome};
 use crate::core::wire::{MAX_VERSION, MIN_VERSION};
+
+/// What an operator must do about it.
+pub(super) const OLD_COPY: &str = "the server runs on an old copy of its data directory, and clients have \
+                        seen what came later: stop it, and start it on the latest copy, or on a \
+                        new directory made by `leaderserver restore`";
 
 impl NameService {
     pub(super) fn hello(&mut self, now: Moment, conn: ConnectionId, hello: Hello) {
         if let Err((code, reason)) = self.examine(&hello) {
             return self.refuse(conn, code, reason);
+        }
+        if self.is_ahead(&hello) {
+            return self.stop_serving(conn, &hello);
         }
         // R13: whatever epoch somebody has seen, the next one is above it.
         self.last_epoch = self.last_epoch.max(hello.highest_epoch);
@@ -30,6 +37,33 @@ impl NameService {
         }
     }
 
+    /// R14: whether the client has seen what is not known here, though it is of this incarnation.
+    fn is_ahead(&self, hello: &Hello) -> bool {
+        hello.seen.is_some_and(|(incarnation, revision)| {
+            incarnation == self.incarnation && revision > self.revision
+        })
+    }
+
+    /// What is known here is an old copy of what was known elsewhere: nobody is served with it, and
+    /// nobody is granted any more. Whoever asks for the status still gets it.
+    fn stop_serving(&mut self, conn: ConnectionId, hello: &Hello) {
+        self.stopping = true;
+        if !std::mem::replace(&mut self.old_copy, true) {
+            let seen = hello.seen.map_or(Revision(0), |(_, revision)| revision);
+            let (name, known) = (hello.name.clone(), self.revision);
+            self.outputs.push_back(Output::Log(ServerEvent::OldCopy { name, seen, known }));
+        }
+        let serving: Vec<ConnectionId> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| matches!(connection.role, Role::Session(_)))
+            .map(|(&conn, _)| conn)
+            .collect();
+        for conn in serving.into_iter().chain([conn]) {
+            self.refuse(conn, Refusal::OldCopy, OLD_COPY);
+        }
+    }
+
     fn examine(&self, hello: &Hello) -> Result<(), (Refusal, String)> {
         if hello.min_version > MAX_VERSION || hello.max_version < MIN_VERSION {
             return Err((
@@ -41,8 +75,11 @@ impl NameService {
                 ),
             ));
         }
-        if self.stopping {
+        if self.stopping && !self.old_copy {
             return Err((Refusal::Stopping, "the server is stopping".to_owned()));
+        }
+        if self.old_copy && hello.namespace.is_some() {
+            return Err((Refusal::OldCopy, OLD_COPY.to_owned()));
         }
         if let (Some(served), Some(asked)) = (&self.only_namespace, &hello.namespace)
             && served != asked
@@ -106,8 +143,7 @@ impl NameService {
         let session_timeout = hello.timing.session_timeout.min(self.max_session_timeout);
         let disconnect_grace = hello.timing.disconnect_grace.min(session_timeout / 2);
         let timing = Timing { session_timeout, disconnect_grace };
-        self.last_session = SessionId(self.last_session.0 + 1);
-        let id = self.last_session;
+        let id = self.next_session();
         let peer = self.connections[&conn].peer.clone();
         let local = peer == Peer::Local;
         if !timing.grace_is_safe() && !local {
@@ -116,24 +152,9 @@ impl NameService {
                 grace_ms: disconnect_grace.as_millis() as u64,
             }));
         }
-        let session = Session {
-            token: SessionToken(random_u128(&mut self.rng)),
-            name: hello.name.clone(),
-            namespace: namespace.clone(),
-            timing,
-            attempt: 0,
-            conn: None,
-            local,
-            direct: false,
-            peer: None,
-            opened: now,
-            deadline: Moment::NEVER,
-            timer: Moment::NEVER,
-            elections: BTreeSet::new(),
-            watches: BTreeSet::new(),
-            sync: None,
-            resigned: 0,
-        };
+        let token = SessionToken(random_u128(&mut self.rng));
+        let (name, of) = (hello.name.clone(), namespace.clone());
+        let session = Session { local, ..Session::new(token, name, of, timing, now) };
         self.sessions.insert(id, session);
         self.namespaces.entry(namespace.clone()).or_default().sessions += 1;
         self.attach(now, conn, id, hello);
@@ -167,6 +188,7 @@ impl NameService {
         let elections: Vec<Name> = self.session(id).elections.iter().cloned().collect();
         let namespace = self.session(id).namespace.clone();
         for election in elections {
+            self.say_step_down(&namespace, &election);
             self.grant_next(now, &namespace, &election);
         }
     }
@@ -194,7 +216,9 @@ impl NameService {
         let session = self.session(id);
         let mut welcome = self.welcome(conn, Some(id), resumed, session.timing);
         let namespace = &self.namespaces[&session.namespace];
+        let mut needs = self.needs_session(id);
         for election in &session.elections {
+            needs = needs.max(self.needs_election(&session.namespace, election));
             let leader = namespace.elections.get(election).and_then(|found| found.leader());
             if let Some(leader) = leader.filter(|leader| leader.session == id) {
                 welcome.leading.push(Leading {
@@ -206,6 +230,7 @@ impl NameService {
             }
         }
         for claim in &hello.leading {
+            needs = needs.max(self.needs_election(&session.namespace, &claim.election));
             let leader = namespace.elections.get(&claim.election).and_then(|e| e.leader());
             if let Some(leader) = leader.filter(|leader| leader.session != id) {
                 welcome.superseded.push(Leading {
@@ -216,7 +241,7 @@ impl NameService {
                 });
             }
         }
-        self.send(conn, ServerMessage::Welcome(Box::new(welcome)));
+        self.send_when(needs, conn, ServerMessage::Welcome(Box::new(welcome)));
     }
 
     fn welcome(
@@ -238,7 +263,7 @@ impl NameService {
             resumed,
             timing,
             direct: session.is_some_and(|(_, session)| session.direct),
-            revision: self.revision,
+            revision: self.revision_at(Needs::Nothing),
             namespace: session.map(|(_, session)| session.namespace.clone()),
             leading: Vec::new(),
             superseded: Vec::new(),

@@ -10,6 +10,7 @@ use crate::core::error::Refusal;
 use crate::core::ids::{
     Candidacy, Epoch, LeaderInformation, LeaderSessionId, Name, Revision, SessionId,
 };
+use crate::core::records::RecordKey;
 use crate::core::time::Moment;
 use crate::core::wire::message::ServerMessage;
 
@@ -23,7 +24,12 @@ impl NameService {
         candidacy: Candidacy,
     ) {
         let namespace = self.namespace_mut(id);
+        let new = namespace.mode.is_none();
         let kept = *namespace.mode.get_or_insert(mode);
+        if new {
+            let name = self.session(id).namespace.clone();
+            self.mark(RecordKey::Namespace(name));
+        }
         if kept != mode {
             let reason = format!(
                 "high-availability.leader-server.election: '{}' can't be used in namespace '{}', \
@@ -45,6 +51,9 @@ impl NameService {
         }
         session.elections.insert(election.clone());
         let namespace = session.namespace.clone();
+        if !std::mem::replace(&mut session.recorded, true) {
+            self.mark(RecordKey::Session(id));
+        }
         self.no_longer_idle(&namespace, &election);
         let joined = self.election_mut(&namespace, &election).join(id, candidacy);
         if joined == Joined::Stale {
@@ -60,8 +69,9 @@ impl NameService {
         let peer = self.session(id).name.to_string();
         let event = ServerEvent::Refused { peer, code, reason: reason.clone() };
         self.outputs.push_back(Output::Log(event));
+        let needs = self.needs(&RecordKey::Namespace(self.session(id).namespace.clone()));
         let failure = ServerMessage::Failure { request: 0, election: Some(election), code, reason };
-        self.send_to_session(id, failure);
+        self.send_to_session_when(needs, id, failure);
     }
 
     pub(super) fn leave(&mut self, now: Moment, id: SessionId, election: &Name) {
@@ -112,19 +122,21 @@ impl NameService {
             self.set_component(namespace, &component, None);
         }
         let name = self.session(leader.session).name.clone();
-        self.outputs.push_back(Output::Log(ServerEvent::LeadershipEnded {
+        self.mark_election(namespace, election);
+        let event = ServerEvent::LeadershipEnded {
             namespace: namespace.clone(),
             election: election.clone(),
             epoch: leader.id.epoch,
             session: leader.session,
             name,
             why,
-        }));
+        };
+        self.emit(self.needs_election(namespace, election), Output::Log(event));
     }
 
     /// Grants an election that nobody leads to whom it is due, if there is somebody and it may be.
     pub(super) fn grant_next(&mut self, now: Moment, namespace: &Name, election: &Name) {
-        if self.stopping {
+        if self.stopping || self.read_only().is_some() {
             return;
         }
         let Some(found) = self.namespaces.get(namespace).and_then(|n| n.elections.get(election))
@@ -151,17 +163,21 @@ impl NameService {
         let id = LeaderSessionId { epoch: self.last_epoch, low: self.rng.next_u64() };
         let leader = self.election_mut(namespace, election).grant(candidate, id);
         self.raise_fence(namespace, election, id.epoch);
+        self.mark(RecordKey::Head);
+        self.mark_election(namespace, election);
+        let needs = self.needs_election(namespace, election);
         let session = candidate.session;
-        self.outputs.push_back(Output::Log(ServerEvent::Granted {
+        let event = ServerEvent::Granted {
             namespace: namespace.clone(),
             election: election.clone(),
             epoch: id.epoch,
             session,
             name: self.session(session).name.clone(),
-        }));
+        };
+        self.emit(needs, Output::Log(event));
         let candidacy = leader.candidacy;
         let granted = ServerMessage::Granted { election: election.clone(), id, candidacy };
-        self.send_to_session(session, granted);
+        self.send_to_session_when(needs, session, granted);
     }
 
     pub(super) fn grant_everywhere(&mut self, now: Moment) {
@@ -231,6 +247,12 @@ impl NameService {
         if entry.published.is_none() && watchers.is_empty() {
             found.components.remove(component);
         }
+        if self.is_durable() {
+            // They are told once it is recorded.
+            let (namespace, component) = (namespace.clone(), component.clone());
+            self.mark(RecordKey::Head);
+            return self.mark(RecordKey::Component { namespace, component });
+        }
         self.tell_watchers(component, &watchers, leader);
     }
 
@@ -274,6 +296,7 @@ impl NameService {
         id: SessionId,
         request: u64,
         election: &Name,
+        epoch: Option<Epoch>,
         target: Option<&Name>,
     ) {
         let conn = self.session(id).conn;
@@ -285,6 +308,12 @@ impl NameService {
             return status(self);
         }
         let namespace = self.session(id).namespace.clone();
+        let found = self.namespaces[&namespace].elections.get(election);
+        let leads = found.and_then(|found| found.leader()).map(|leader| leader.id.epoch);
+        if epoch.is_some() && epoch != leads {
+            // It has ended already.
+            return status(self);
+        }
         let named = target.map(|target| {
             let found = self.namespaces[&namespace].elections.get(election);
             found.and_then(|found| {
@@ -316,8 +345,10 @@ impl NameService {
             }
             Err(reason) => (Refusal::Protocol, reason),
         };
+        let needs = self.needs_election(&namespace, election);
         let election = Some(election.clone());
-        self.send_to_session(id, ServerMessage::Failure { request, election, code, reason });
+        let failure = ServerMessage::Failure { request, election, code, reason };
+        self.send_to_session_when(needs, id, failure);
     }
 
     /// The leader says itself that it has stepped down; only then another is granted (R8).
@@ -335,14 +366,21 @@ impl NameService {
         if target == Some(leader.session) {
             return true;
         }
-        found.set_target(target);
-        let message = ServerMessage::StepDown {
-            election: election.clone(),
-            epoch: leader.id.epoch,
-            reason: reason.to_owned(),
-        };
-        self.send_to_session(leader.session, message);
+        found.ask(target, reason);
+        self.say_step_down(namespace, election);
         true
+    }
+
+    /// Says to the leader that it is to step down, if it was asked to; said again on every connection
+    /// of its, until it has.
+    pub(super) fn say_step_down(&mut self, namespace: &Name, election: &Name) {
+        let found = self.namespaces.get(namespace).and_then(|n| n.elections.get(election));
+        let Some((leader, reason)) = found.and_then(Election::asked) else { return };
+        let reason = reason.to_owned();
+        let (election_name, epoch) = (election.clone(), leader.id.epoch);
+        let message = ServerMessage::StepDown { election: election_name, epoch, reason };
+        let needs = self.needs_election(namespace, election);
+        self.send_to_session_when(needs, leader.session, message);
     }
 
     pub(super) fn election_mut(&mut self, namespace: &Name, election: &Name) -> &mut Election {

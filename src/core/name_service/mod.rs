@@ -2,8 +2,10 @@
 
 mod events;
 mod handshake;
+mod journal;
 mod leadership;
 mod replies;
+mod restore;
 mod sessions;
 mod status;
 mod store;
@@ -14,6 +16,8 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use journal::Journal;
 
 pub use events::{Ended, ServerEvent};
 pub use store::FENCE_KEPT;
@@ -68,6 +72,10 @@ pub struct NameService {
     idle_since: BTreeSet<(Moment, (Name, Name))>,
     /// When to look for what the stores need not keep any more.
     sweep_at: Moment,
+    /// None: nothing is durable.
+    journal: Option<Journal>,
+    /// A client has seen more of this state than is known here (R14).
+    old_copy: bool,
     /// When to look at a session again; at most one entry per session, never later than its end.
     timers: BTreeSet<(Moment, SessionId)>,
     outputs: VecDeque<Output>,
@@ -120,6 +128,8 @@ pub enum Output {
 struct Connection {
     peer: Peer,
     role: Role,
+    /// The batch of records that its welcome waits for.
+    welcome: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +166,39 @@ struct Session {
     sync: Option<Sync>,
     /// The last request to resign that was carried out.
     resigned: u64,
+    /// It has stood in an election: it is known after a restart, too.
+    recorded: bool,
+}
+
+impl Session {
+    /// As it is before somebody is connected.
+    fn new(
+        token: SessionToken,
+        name: Name,
+        namespace: Name,
+        timing: Timing,
+        opened: Moment,
+    ) -> Self {
+        Session {
+            token,
+            name,
+            namespace,
+            timing,
+            attempt: 0,
+            conn: None,
+            local: false,
+            direct: false,
+            peer: None,
+            opened,
+            deadline: Moment::NEVER,
+            timer: Moment::NEVER,
+            elections: BTreeSet::new(),
+            watches: BTreeSet::new(),
+            sync: None,
+            resigned: 0,
+            recorded: false,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -212,6 +255,8 @@ impl NameService {
             idle_fences: BTreeMap::new(),
             idle_since: BTreeSet::new(),
             sweep_at: Moment::NEVER,
+            journal: None,
+            old_copy: false,
             timers: BTreeSet::new(),
             outputs: VecDeque::new(),
         }
@@ -224,7 +269,7 @@ impl NameService {
 
     /// A connection was accepted. The number must not have been used before.
     pub fn handle_connected(&mut self, _now: Moment, conn: ConnectionId, peer: Peer) {
-        self.connections.insert(conn, Connection { peer, role: Role::New });
+        self.connections.insert(conn, Connection { peer, role: Role::New, welcome: 0 });
     }
 
     /// A message arrived. Never fails: what can't be used is answered with a refusal.
@@ -273,10 +318,11 @@ impl NameService {
             self.session_timer(now, session);
         }
         if self.remote_from != Moment::NEVER && self.remote_from <= now {
-            self.remote_from = Moment::NEVER;
+            self.settled();
             self.grant_everywhere(now);
         }
         self.sweep(now);
+        self.look_at_disk(now);
     }
 
     /// The server stops: from here on nothing is granted (R3), and nobody new is welcome.
@@ -307,7 +353,7 @@ impl NameService {
         let timer = self.timers.first().map(|&(moment, _)| moment);
         let remote = (self.remote_from != Moment::NEVER).then_some(self.remote_from);
         let sweep = (self.sweep_at != Moment::NEVER).then_some(self.sweep_at);
-        timer.into_iter().chain(remote).chain(sweep).min()
+        timer.into_iter().chain(remote).chain(sweep).chain(self.journal_timeout()).min()
     }
 
     fn session_message(&mut self, now: Moment, session: SessionId, message: ClientMessage) {
@@ -330,8 +376,8 @@ impl NameService {
             ClientMessage::Unwatch { component } => self.unwatch(session, &component),
             ClientMessage::SyncEnd => self.sync_end(now, session),
             ClientMessage::Goodbye => self.goodbye(now, session),
-            ClientMessage::Resign { request, election, target } => {
-                self.resign_request(now, session, request, &election, target.as_ref());
+            ClientMessage::Resign { request, election, epoch, target } => {
+                self.resign_request(now, session, request, &election, epoch, target.as_ref());
             }
             ClientMessage::Query { request, query } => self.query(session, request, &query),
             ClientMessage::Write { request, write } => self.write(now, session, request, &write),

@@ -1,5 +1,6 @@
 //! What goes back over a connection: messages, refusals, its end.
 
+use super::journal::Needs;
 use super::{Connection, NameService, Output, Peer, Role, ServerEvent};
 use crate::core::error::Refusal;
 use crate::core::ids::{ConnectionId, Name, SessionId};
@@ -38,19 +39,34 @@ impl NameService {
     }
 
     pub(super) fn finish(&mut self, conn: ConnectionId) {
+        self.finish_when(Needs::Nothing, conn);
+    }
+
+    /// Hears nothing from a connection any more, and closes it once what `needs` says is recorded.
+    pub(super) fn finish_when(&mut self, needs: Needs, conn: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.role = Role::Done;
-            self.outputs.push_back(Output::Close { conn });
+            self.emit(needs, Output::Close { conn });
         }
     }
 
     pub(super) fn send(&mut self, to: ConnectionId, message: ServerMessage) {
-        self.outputs.push_back(Output::Send { to, message });
+        self.send_when(Needs::Nothing, to, message);
     }
 
     pub(super) fn send_to_session(&mut self, session: SessionId, message: ServerMessage) {
+        self.send_to_session_when(Needs::Nothing, session, message);
+    }
+
+    /// Sends once what `needs` says is recorded, over the connection of this moment.
+    pub(super) fn send_to_session_when(
+        &mut self,
+        needs: Needs,
+        session: SessionId,
+        message: ServerMessage,
+    ) {
         if let Some(conn) = self.session(session).conn {
-            self.send(conn, message);
+            self.send_when(needs, conn, message);
         }
     }
 

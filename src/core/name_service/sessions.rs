@@ -2,6 +2,7 @@
 
 use super::{ConnectionEnd, Ended, LIVES, NameService, Output, ServerEvent};
 use crate::core::ids::{Name, SessionId};
+use crate::core::records::RecordKey;
 use crate::core::time::Moment;
 use crate::core::wire::message::ServerMessage;
 
@@ -69,7 +70,8 @@ impl NameService {
         let conn = self.session_mut(id).conn.take();
         self.end_session(now, id, Ended::Goodbye);
         if let Some(conn) = conn {
-            self.finish(conn);
+            // By its being closed the client knows that all it said is recorded.
+            self.finish_when(self.needs_everything(), conn);
         }
     }
 
@@ -93,6 +95,9 @@ impl NameService {
         self.forget_watches(id);
         let session = self.sessions.remove(&id).expect("looked up above");
         self.timers.remove(&(session.timer, id));
+        if session.recorded {
+            self.mark(RecordKey::Session(id));
+        }
         self.outputs.push_back(Output::Log(ServerEvent::SessionEnded {
             session: id,
             name: session.name,
@@ -111,11 +116,19 @@ impl NameService {
     fn release_namespace(&mut self, name: &Name) {
         let namespace = self.namespaces.get_mut(name).expect("its session has just ended");
         namespace.sessions -= 1;
+        self.forget_empty_namespace(name);
+    }
+
+    pub(super) fn forget_empty_namespace(&mut self, name: &Name) {
+        let sessions = self.namespaces.get(name).map_or(0, |namespace| namespace.sessions);
         let keys = self.stores.get(name).is_some_and(|store| !store.has_no_keys());
-        if namespace.sessions == 0 && !keys {
+        if sessions == 0 && !keys {
             // Nobody stands, leads or watches: with epochs and revisions counted for the whole
             // server, nothing is lost with it. Keys are found under elections of its mode.
-            self.namespaces.remove(name);
+            let forgotten = self.namespaces.remove(name);
+            if forgotten.is_some_and(|namespace| namespace.mode.is_some()) {
+                self.mark(RecordKey::Namespace(name.clone()));
+            }
         }
     }
 }

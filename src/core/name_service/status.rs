@@ -1,5 +1,7 @@
 //! What the name service says of itself.
 
+use super::handshake::OLD_COPY;
+use super::journal::Needs;
 use super::{NameService, Namespace, Role, Session};
 use crate::core::election::Election;
 use crate::core::ids::{ConnectionId, Name, SessionId};
@@ -26,14 +28,24 @@ impl NameService {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             incarnation: self.incarnation.to_string(),
-            revision: self.revision.0,
+            revision: self.revision_at(self.status_needs()).0,
             uptime_ms: now.since(self.started).as_millis() as u64,
-            durable: false,
+            durable: self.is_durable(),
             connections: self.connections.len() as u64,
             remote_grants_in_ms: waiting,
             namespaces,
             warnings: self.warnings(only),
+            read_only: match self.read_only() {
+                _ if self.old_copy => OLD_COPY.to_owned(),
+                reason => reason.unwrap_or_default().to_owned(),
+            },
         }
+    }
+
+    /// What a status may show that is not recorded: everything, for it waits until it is; but where
+    /// nothing can be recorded, nothing (R11).
+    fn status_needs(&self) -> Needs {
+        if self.read_only().is_some() { Needs::Nothing } else { Needs::Dirty }
     }
 
     pub(super) fn answer_status(&mut self, now: Moment, conn: ConnectionId, request: u64) {
@@ -42,8 +54,13 @@ impl NameService {
             Some(Role::Observer) => None,
             _ => return,
         };
+        let needs = match self.read_only() {
+            None => self.needs_everything(),
+            // It would wait for as long as the disk is full. What is not recorded is left out.
+            Some(_) => Needs::Nothing,
+        };
         let status = Box::new(self.status(now, only.as_ref()));
-        self.send(conn, ServerMessage::Status { request, status });
+        self.send_when(needs, conn, ServerMessage::Status { request, status });
     }
 
     fn warnings(&self, only: Option<&Name>) -> Vec<String> {
@@ -70,13 +87,19 @@ impl NameService {
         NamespaceStatus {
             namespace: name.to_string(),
             mode: namespace.mode.map_or("", |mode| mode.as_str()).to_owned(),
-            elections: elections.map(|(name, e)| self.election_status(name, e)).collect(),
+            elections: elections
+                .map(|(of, e)| {
+                    let hidden = self.needs_election(name, of) > self.status_needs();
+                    self.election_status(of, e, hidden)
+                })
+                .collect(),
             components: components
-                .map(|(name, component)| {
-                    let published = component.published.as_ref();
+                .map(|(id, component)| {
+                    let hidden = self.needs_component(name, id) > self.status_needs();
+                    let published = component.published.as_ref().filter(|_| !hidden);
                     let leader = published.map(|published| &published.leader);
                     ComponentStatus {
-                        component: name.to_string(),
+                        component: id.to_string(),
                         election: published.map_or(String::new(), |p| p.election.to_string()),
                         leader_session_id: leader.map_or(String::new(), |l| l.id.to_string()),
                         address: leader.map_or(String::new(), |leader| {
@@ -93,8 +116,8 @@ impl NameService {
         }
     }
 
-    fn election_status(&self, name: &Name, election: &Election) -> ElectionStatus {
-        let leader = election.leader();
+    fn election_status(&self, name: &Name, election: &Election, hidden: bool) -> ElectionStatus {
+        let leader = election.leader().filter(|_| !hidden);
         ElectionStatus {
             election: name.to_string(),
             epoch: leader.map_or(0, |leader| leader.id.epoch.0),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::NameService;
 use crate::core::ids::{Epoch, Name, Revision, SessionId};
+use crate::core::records::RecordKey;
 use crate::core::store::{Page, Query, Store, StoreError, Write, Written};
 use crate::core::time::Moment;
 use crate::core::wire::message::ServerMessage;
@@ -21,17 +22,25 @@ const SWEEP: Duration = Duration::from_secs(600);
 impl NameService {
     pub(super) fn query(&mut self, id: SessionId, request: u64, query: &Query) {
         let namespace = &self.session(id).namespace;
-        let revision = self.revision;
+        let needs = self.needs_query(namespace, query);
+        let revision = self.revision_at(needs);
         let page = match self.stores.get(namespace) {
             Some(store) => store.query(query, revision),
             None => Page { revision, ..Page::default() },
         };
-        self.send_to_session(id, ServerMessage::Entries { request, page });
+        self.send_to_session_when(needs, id, ServerMessage::Entries { request, page });
     }
 
     pub(super) fn write(&mut self, now: Moment, id: SessionId, request: u64, write: &Write) {
-        let result = self.apply(now, id, write);
-        self.send_to_session(id, ServerMessage::Written { request, result });
+        let mut result = self.apply(now, id, write);
+        let needs = self.needs_write(&self.session(id).namespace, write);
+        if write.operations.is_empty()
+            && let Ok(written) = &mut result
+        {
+            // A mere check takes no revision of its own.
+            written.revision = self.revision_at(needs);
+        }
+        self.send_to_session_when(needs, id, ServerMessage::Written { request, result });
     }
 
     fn apply(&mut self, now: Moment, id: SessionId, write: &Write) -> Result<Written, StoreError> {
@@ -48,21 +57,41 @@ impl NameService {
         let namespace = self.session(id).namespace.clone();
         let next = Revision(self.revision.0 + 1);
         let limits = self.store_limits;
+        if let Some(reason) = self.read_only().filter(|_| !write.operations.is_empty()) {
+            let reason = reason.to_owned();
+            let store = self.stores.get_mut(&namespace);
+            let had = store.map_or(Ok(None), |store| store.find_answer(now, write))?;
+            return had.ok_or(StoreError::ReadOnly(reason));
+        }
         let applied = match self.stores.get_mut(&namespace) {
-            Some(store) => store.write(now, limits, write, next)?,
+            Some(store) => store.write(now, limits, write, next),
             // Where nobody was ever granted anything: it says why not.
-            None => Store::default().write(now, limits, write, next)?,
+            None => Store::default().write(now, limits, write, next),
         };
+        self.mark_answers(&namespace);
+        let applied = applied?;
         if !applied.changed.is_empty() {
             self.revision = next;
+            self.mark(RecordKey::Head);
         }
         if !write.operations.is_empty() {
             self.sweep_later(now);
         }
-        for (election, _) in &applied.changed {
-            self.note_idle(now, &namespace, election);
+        for (election, key) in applied.changed {
+            self.note_idle(now, &namespace, &election);
+            if self.is_durable() {
+                self.mark(RecordKey::Entry { namespace: namespace.clone(), election, key });
+            }
         }
         Ok(applied.written)
+    }
+
+    /// Which answers have come or gone.
+    fn mark_answers(&mut self, namespace: &Name) {
+        let store = self.stores.get_mut(namespace);
+        for write in store.map(Store::take_changed_answers).unwrap_or_default() {
+            self.mark(RecordKey::Answer { namespace: namespace.clone(), write });
+        }
     }
 
     /// In the very step of the grant: no write under an earlier epoch comes after it (P2).
@@ -106,10 +135,11 @@ impl NameService {
         }
         if let Some(store) = self.stores.get_mut(&which.0) {
             store.forget_fence(&which.1);
+            self.mark_election(&which.0, &which.1);
         }
     }
 
-    fn sweep_later(&mut self, now: Moment) {
+    pub(super) fn sweep_later(&mut self, now: Moment) {
         self.sweep_at = self.sweep_at.min(now + SWEEP);
     }
 
@@ -124,6 +154,8 @@ impl NameService {
             self.forget_fence(&which);
         }
         self.stores.values_mut().for_each(|store| store.forget_answers(now));
+        let namespaces: Vec<Name> = self.stores.keys().cloned().collect();
+        namespaces.iter().for_each(|namespace| self.mark_answers(namespace));
         self.stores.retain(|_, store| !store.is_empty());
         let left = self.stores.values().any(|store| store.has_answers());
         if left || !self.idle_since.is_empty() {

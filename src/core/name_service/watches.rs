@@ -19,7 +19,8 @@ impl NameService {
             sync.watches.insert(component.clone());
         }
         session.watches.insert(component.clone());
-        let present = self.revision;
+        let needs = self.needs_component(&self.session(id).namespace, &component);
+        let present = self.revision_at(needs);
         let found = self.namespace_mut(id).components.entry(component.clone()).or_default();
         found.watchers.insert(id);
         if found.published.is_none() {
@@ -28,7 +29,8 @@ impl NameService {
         }
         let revision = found.revision;
         let leader = found.published.as_ref().map(|published| published.leader.clone());
-        self.send_to_session(id, ServerMessage::Value { component, revision, leader });
+        let value = ServerMessage::Value { component, revision, leader };
+        self.send_to_session_when(needs, id, value);
     }
 
     pub(super) fn unwatch(&mut self, id: SessionId, component: &Name) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Output, Session};
 use crate::core::error::Error;
-use crate::core::ids::{ConnectionId, Incarnation, Name};
+use crate::core::ids::{ConnectionId, Epoch, Incarnation, Name};
 use crate::core::store::{
     Fence, MAX_VALUE, Operation, Page, Query, StoreError, Write, WriteId, Written,
 };
@@ -37,6 +37,8 @@ pub enum RequestKind {
     Resign {
         /// Which election.
         election: Name,
+        /// The epoch that is to end; none: whichever is the present one.
+        epoch: Option<Epoch>,
         /// Who is next.
         target: Option<Name>,
     },
@@ -118,9 +120,10 @@ impl Session {
         let (since, sent_to) = *request.first_sent.get_or_insert((now, incarnation));
         Some(match &request.kind {
             RequestKind::Status => ClientMessage::Status { request: id },
-            RequestKind::Resign { election, target } => ClientMessage::Resign {
+            RequestKind::Resign { election, epoch, target } => ClientMessage::Resign {
                 request: id,
                 election: election.clone(),
+                epoch: *epoch,
                 target: target.clone(),
             },
             RequestKind::Query(query) => ClientMessage::Query { request: id, query: query.clone() },

@@ -35,6 +35,8 @@ pub struct WriteId {
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     clients: BTreeMap<ClientId, Kept>,
+    /// Which have come or gone, for whoever records them.
+    changed: Vec<WriteId>,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,10 @@ impl Answers {
             kept.heard = now;
             if kept.had_below < write.had_below {
                 kept.had_below = write.had_below;
-                kept.answers = kept.answers.split_off(&write.had_below);
+                let left = kept.answers.split_off(&write.had_below);
+                let gone = std::mem::replace(&mut kept.answers, left);
+                let gone = gone.into_keys().map(|sequence| WriteId { client, sequence });
+                self.changed.extend(gone);
             }
             if sequence < kept.had_below {
                 // Not only superfluous: applied now, it would come after what was decided later.
@@ -86,12 +91,32 @@ impl Answers {
         let empty = || Kept { had_below: 0, answers: BTreeMap::new(), heard: now };
         let kept = self.clients.entry(id.client).or_insert_with(empty);
         kept.answers.insert(id.sequence, (now, written));
+        self.changed.push(*id);
+    }
+
+    pub(super) fn restore(&mut self, now: Moment, id: &WriteId, written: Written) {
+        self.keep(now, id, written);
+        self.changed.clear();
+    }
+
+    pub(super) fn get(&self, id: &WriteId) -> Option<Written> {
+        self.clients.get(&id.client)?.answers.get(&id.sequence).map(|(_, written)| *written)
+    }
+
+    pub(super) fn take_changed(&mut self) -> Vec<WriteId> {
+        std::mem::take(&mut self.changed)
     }
 
     pub(super) fn forget(&mut self, now: Moment) {
         let over = |since: Moment| since + ANSWERS_KEPT <= now;
-        for kept in self.clients.values_mut() {
-            kept.answers.retain(|_, (since, _)| !over(*since));
+        for (&client, kept) in &mut self.clients {
+            kept.answers.retain(|&sequence, (since, _)| {
+                let keep = !over(*since);
+                if !keep {
+                    self.changed.push(WriteId { client, sequence });
+                }
+                keep
+            });
         }
         self.clients.retain(|_, kept| !kept.answers.is_empty() || !over(kept.heard));
     }

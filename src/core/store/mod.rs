@@ -120,6 +120,44 @@ impl Store {
         }
     }
 
+    /// An entry that was recorded.
+    pub fn restore_entry(&mut self, election: &Name, key: &Name, entry: Entry) {
+        self.set(election, key, Some(entry));
+    }
+
+    /// An answer that was recorded; kept from `now` on.
+    pub fn restore_answer(&mut self, now: Moment, write: &WriteId, written: Written) {
+        self.answers.restore(now, write, written);
+    }
+
+    /// What [`Store::write`] would answer to the retry of a write that was applied; none for what was
+    /// not.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownOutcome`] for a retry that can't be judged.
+    pub fn find_answer(
+        &mut self,
+        now: Moment,
+        write: &Write,
+    ) -> Result<Option<Written>, StoreError> {
+        self.answers.find(now, write)
+    }
+
+    /// The answer to a write, if it was applied and the answer is kept.
+    pub fn answer(&self, write: &WriteId) -> Option<Written> {
+        self.answers.get(write)
+    }
+
+    /// Takes the writes whose answers have come or gone since this was last asked.
+    pub fn take_changed_answers(&mut self) -> Vec<WriteId> {
+        self.answers.take_changed()
+    }
+
+    /// The elections that have a fence or keys.
+    pub fn elections(&self) -> impl Iterator<Item = &Name> {
+        self.elections.keys()
+    }
+
     /// One key.
     pub fn get(&self, election: &Name, key: &Name) -> Option<&Entry> {
         self.elections.get(election)?.entries.get(key)

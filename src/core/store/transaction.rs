@@ -112,7 +112,12 @@ impl Store {
     }
 
     /// Sets or deletes an entry; answers what it was before.
-    fn set(&mut self, election: &Name, key: &Name, entry: Option<Entry>) -> Option<Entry> {
+    pub(super) fn set(
+        &mut self,
+        election: &Name,
+        key: &Name,
+        entry: Option<Entry>,
+    ) -> Option<Entry> {
         let keys = self.elections.entry(election.clone()).or_default();
         if let Some(entry) = &entry {
             self.size.keys += 1;

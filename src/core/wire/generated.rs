@@ -330,6 +330,9 @@ pub struct ResignRequest {
     pub election: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub target: ::prost::alloc::string::String,
+    /// Only who leads under this epoch is meant; 0: whoever leads.
+    #[prost(uint64, tag = "4")]
+    pub epoch: u64,
 }
 /// The store: keys, each found under the election that fences it. Keys are names; values are any
 /// bytes, at most 1 MiB. Get and List are answered with Entries.
@@ -536,6 +539,9 @@ pub struct Status {
     pub namespaces: ::prost::alloc::vec::Vec<NamespaceStatus>,
     #[prost(string, repeated, tag = "9")]
     pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Why no writes are taken at present; empty: they are.
+    #[prost(string, tag = "10")]
+    pub read_only: ::prost::alloc::string::String,
 }
 #[derive(serde::Serialize)]
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -646,6 +652,8 @@ pub enum Refusal {
     Limit = 8,
     /// The frame was malformed, too long, or not expected at this point.
     Protocol = 9,
+    /// The server runs on an old copy of its state, and serves nobody.
+    OldCopy = 10,
 }
 impl Refusal {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -664,6 +672,7 @@ impl Refusal {
             Self::Stopping => "REFUSAL_STOPPING",
             Self::Limit => "REFUSAL_LIMIT",
             Self::Protocol => "REFUSAL_PROTOCOL",
+            Self::OldCopy => "REFUSAL_OLD_COPY",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -679,6 +688,7 @@ impl Refusal {
             "REFUSAL_STOPPING" => Some(Self::Stopping),
             "REFUSAL_LIMIT" => Some(Self::Limit),
             "REFUSAL_PROTOCOL" => Some(Self::Protocol),
+            "REFUSAL_OLD_COPY" => Some(Self::OldCopy),
             _ => None,
         }
     }

@@ -30,7 +30,7 @@ pub enum ClientMessage {
     SyncEnd,
     Goodbye,
     Status { request: u64 },
-    Resign { request: u64, election: Name, target: Option<Name> },
+    Resign { request: u64, election: Name, epoch: Option<Epoch>, target: Option<Name> },
     Query { request: u64, query: Query },
     Write { request: u64, write: Box<Write> },
 }

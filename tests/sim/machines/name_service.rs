@@ -385,7 +385,7 @@ fn any_message(rng: &mut ChaCha8Rng, welcomes: &[Welcome]) -> ClientMessage {
         }
         12 => ClientMessage::Withdraw { election, epoch, component },
         13 => ClientMessage::Watch { component },
-        14 => ClientMessage::Resign { request, election, target: Some(name("c")) },
+        14 => ClientMessage::Resign { request, election, epoch: None, target: Some(name("c")) },
         _ => match rng.next_u32() % 4 {
             0 => ClientMessage::Unwatch { component },
             1 => ClientMessage::SyncEnd,

@@ -52,7 +52,8 @@ fn r8_a_transfer_goes_to_its_target() {
     let c = world.process("c");
     let of_c = world.contend(c, "dispatcher");
     world.run_for(ms(1000));
-    let kind = RequestKind::Resign { election: name("process"), target: Some(name("c")) };
+    let kind =
+        RequestKind::Resign { election: name("process"), epoch: None, target: Some(name("c")) };
     world.request(b, kind, ms(1000));
     world.run_until("c leads", ms(100), |world| world.leads(c, of_c));
     assert_eq!((world.callbacks(a, of_a), world.callbacks(b, of_b)), (2, 0));
@@ -100,7 +101,7 @@ fn r8_a_repeated_request_is_carried_out_once() {
     world.run_for(ms(100));
     let link = last_link(&world, c);
     world.block(c, Direction::ToClient);
-    let kind = RequestKind::Resign { election: name("process"), target: None };
+    let kind = RequestKind::Resign { election: name("process"), epoch: None, target: None };
     world.request(c, kind, ms(20_000));
     world.run_until("b leads", ms(100), |world| world.leads(b, of_b));
     world.reset_at_client(link);

@@ -69,6 +69,7 @@ pub fn decode_client(frame: Bytes) -> Result<ClientMessage, Error> {
             request: resign.request,
             election: Name::new("election", &resign.election)?,
             target: optional("target", &resign.target)?,
+            epoch: Some(Epoch(resign.epoch)).filter(|epoch| epoch.0 > 0),
         },
         Body::Get(get) => store::decode_get(&get)?,
         Body::List(list) => store::decode_list(list)?,

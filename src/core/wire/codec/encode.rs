@@ -55,11 +55,14 @@ pub fn encode_client(message: &ClientMessage) -> Result<Bytes, Error> {
         ClientMessage::SyncEnd => Body::SyncEnd(proto::SyncEnd {}),
         ClientMessage::Goodbye => Body::Goodbye(proto::Goodbye {}),
         &ClientMessage::Status { request } => Body::Status(proto::StatusRequest { request }),
-        ClientMessage::Resign { request, election, target } => Body::Resign(proto::ResignRequest {
-            request: *request,
-            election: election.to_string(),
-            target: text(target.as_ref()),
-        }),
+        ClientMessage::Resign { request, election, epoch, target } => {
+            Body::Resign(proto::ResignRequest {
+                request: *request,
+                election: election.to_string(),
+                target: text(target.as_ref()),
+                epoch: epoch.map_or(0, |epoch| epoch.0),
+            })
+        }
         ClientMessage::Query { request, query } => store::encode_query(*request, query),
         ClientMessage::Write { request, write } => {
             Body::Write(store::encode_write(*request, write))

@@ -48,6 +48,7 @@ impl From<Refusal> for proto::Refusal {
             Refusal::Stopping => proto::Refusal::Stopping,
             Refusal::Limit => proto::Refusal::Limit,
             Refusal::Protocol => proto::Refusal::Protocol,
+            Refusal::OldCopy => proto::Refusal::OldCopy,
         }
     }
 }
@@ -63,6 +64,7 @@ fn refusal(code: i32) -> Refusal {
         Ok(proto::Refusal::StaleAttempt) => Refusal::StaleAttempt,
         Ok(proto::Refusal::Stopping) => Refusal::Stopping,
         Ok(proto::Refusal::Limit) => Refusal::Limit,
+        Ok(proto::Refusal::OldCopy) => Refusal::OldCopy,
         Ok(proto::Refusal::Protocol | proto::Refusal::Unspecified) | Err(_) => Refusal::Protocol,
     }
 }

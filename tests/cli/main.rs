@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod leadership;
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -118,10 +120,14 @@ struct Candidate {
 
 impl Candidate {
     fn stand(endpoint: &str, namespace: &str, component: &str) -> Self {
+        Self::named(endpoint, namespace, component, "jm-1\u{1b}[2J")
+    }
+
+    fn named(endpoint: &str, namespace: &str, component: &str, name: &str) -> Self {
         let config = ClientConfig {
             endpoint: Some(Endpoint::parse(endpoint).unwrap()),
             namespace: Some(Name::new("namespace", namespace).unwrap()),
-            name: Name::new("name", "jm-1\u{1b}[2J").unwrap(),
+            name: Name::new("name", name).unwrap(),
             ..ClientConfig::default()
         };
         let client = LeaderClient::open(config, None).unwrap();
@@ -347,7 +353,7 @@ fn arguments_that_can_t_be_used_are_named_with_a_remedy() {
 fn help_and_version_are_everywhere() {
     assert!(succeed(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
     let top = succeed(&["--help"]);
-    for command in ["serve", "status", "watch"] {
+    for command in ["serve", "status", "watch", "resign", "transfer"] {
         assert!(top.contains(command), "{top}");
         let shown = succeed(&[command, "--help"]);
         for part in ["Usage:", "Examples:", &format!("leaderserver {command}")] {

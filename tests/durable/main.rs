@@ -1,0 +1,8 @@
+//! A durable server as its users have it: the built program on a directory, killed and started
+//! again, and clients who must not notice.
+
+#![allow(clippy::unwrap_used)]
+
+mod kills;
+mod program;
+mod restarts;
