@@ -187,7 +187,15 @@ class Rest:
         self.address = address
 
     def get(self, path):
-        with _http.open(f"http://{self.address}{path}", timeout=10) as response:
+        return self._ask("GET", path)
+
+    def cancel(self, job):
+        """Has begun to cancel it when this returns."""
+        self._ask("PATCH", f"/jobs/{job}?mode=cancel")
+
+    def _ask(self, method, path):
+        request = urllib.request.Request(f"http://{self.address}{path}", method=method)
+        with _http.open(request, timeout=10) as response:
             return json.load(response)
 
     def task_managers(self):

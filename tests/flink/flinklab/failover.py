@@ -1,6 +1,7 @@
 """A cluster that is to survive its leader: a name service, JobManagers, TaskManagers and the job
 that keeps exact state."""
 
+import re
 import time
 
 from . import distribution, job, paths
@@ -122,6 +123,16 @@ class Failover:
         term = self.term()
         return term and term.job_manager
 
+    def revoked(self, job_manager):
+        """Whether its last term is over, as far as it knows itself."""
+        last = terms(job_manager, job_manager.events.all(), TASKS)[-1]
+        return last.revoked is not None
+
+    def tasks_that(self, state):
+        """How many tasks have ended in that state, as the TaskManagers tell it."""
+        ended = rf"switched from \w+ to {state}\b"
+        return sum(len(re.findall(ended, p.text())) for p in self.task_managers)
+
     def standbys(self):
         leader = self.leader()
         return [p for p in self.living if p is not leader]
@@ -172,6 +183,27 @@ class Failover:
     def stop_leader(self):
         """`jobmanager.sh stop`; returns the moment, after its process has ended."""
         return _timed(self._leading().stop_with_script)
+
+    def pause_in_checkpoint(self, job_manager):
+        """SIGSTOP while a checkpoint is pending; returns its number."""
+
+        def pending():
+            kinds = ("triggered", "completed")
+            return [e for e in job_manager.events.all() if e.kind in kinds][-1:]
+
+        def paused_in_time():
+            found = pending()
+            if not found or found[0].kind != "triggered":
+                return None
+            job_manager.pause()
+            if pending() == found:
+                return int(found[0].values[0])
+            job_manager.wake()
+            return None
+
+        return wait_for(
+            "a pause amidst a checkpoint", paused_in_time, 60, self.needs, poll_seconds=0.002
+        )
 
     def _leading(self):
         leader = self.leader()

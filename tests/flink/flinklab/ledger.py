@@ -38,6 +38,11 @@ class Ledger:
         """How often each counter has begun."""
         return [sum(1 for line in self.lines(n) if line.event == "begins") for n in range(SUBTASKS)]
 
+    def checkpoints(self):
+        """All checkpoints that any counter holds for settled."""
+        lines = (line for n in range(SUBTASKS) for line in self.lines(n))
+        return {line.checkpoint for line in lines if line.event == "settled"}
+
     def settled(self):
         """The highest checkpoint that all counters hold for settled, 0 if there is none."""
         return min(

@@ -101,14 +101,22 @@ class Process:
         except subprocess.TimeoutExpired:
             raise Failed(f"{self.name} has not ended after {timeout} s\n{self.tail()}") from None
 
+    def pause(self):
+        """SIGSTOP."""
+        self.signal(signal.SIGSTOP)
+
+    def wake(self):
+        """SIGCONT."""
+        self.signal(signal.SIGCONT)
+
     @contextlib.contextmanager
     def suspended(self):
-        """SIGSTOP for the length of the block, then SIGCONT."""
-        self.signal(signal.SIGSTOP)
+        """Paused for the length of the block."""
+        self.pause()
         try:
             yield
         finally:
-            self.signal(signal.SIGCONT)
+            self.wake()
 
     def logs(self):
         """The files it writes to; a subclass may know more."""
@@ -165,7 +173,7 @@ class Processes:
         self._started.clear()
 
 
-def wait_for(what, check, timeout=60, needs=()):
+def wait_for(what, check, timeout=60, needs=(), poll_seconds=POLL_SECONDS):
     """Waits until `check()` is true and returns what it returned.
 
     An OSError of `check` counts as not yet. Fails at once when a process of `needs` has ended.
@@ -186,7 +194,7 @@ def wait_for(what, check, timeout=60, needs=()):
             hint = f" (last: {problem})" if problem else ""
             tails = "\n".join(p.tail() for p in needs)
             raise Failed(f"waited for {what}: {reason}{hint}\n{tails}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll_seconds)
 
 
 def holds_for(what, check, seconds, needs=()):
