@@ -47,6 +47,41 @@ impl LeaderClient {
         let election = Name::new("election", election)?;
         Ok(Store { shared: Arc::clone(&self.inner.shared), election, fences })
     }
+
+    /// What [`Transaction::commit`] does, with operations that were put together elsewhere.
+    ///
+    /// # Errors
+    /// As [`Store`].
+    pub fn write(
+        &self,
+        fences: Vec<Fence>,
+        operations: Vec<Operation>,
+        timeout: Duration,
+    ) -> Result<Written, Error> {
+        self.inner.shared.write(fences, operations, timeout)
+    }
+}
+
+impl Shared {
+    fn write(
+        &self,
+        fences: Vec<Fence>,
+        operations: Vec<Operation>,
+        timeout: Duration,
+    ) -> Result<Written, Error> {
+        // The name service would refuse it as well; but it might not fit into a frame.
+        Write::check(&fences, &operations)?;
+        for operation in &operations {
+            // No key is at version 0, which stands for any on the wire.
+            if let OperationKind::Delete { version: Some(Revision(0)), .. } = operation.kind {
+                return Err(Error::invalid("version", "0", "give the one that was read, or none"));
+            }
+        }
+        match self.request(RequestKind::Write { fences, operations }, timeout)? {
+            Answer::Written(written) => Ok(written),
+            other => Err(Error::Internal(format!("{other:?} answers no write"))),
+        }
+    }
 }
 
 impl Contender {
@@ -255,13 +290,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As [`Store`].
     pub fn commit(self, timeout: Duration) -> Result<Written, Error> {
-        let (fences, operations) = (self.store.fences.clone(), self.operations);
-        // The name service would refuse it as well; but it might not fit into a frame.
-        Write::check(&fences, &operations)?;
-        match self.store.shared.request(RequestKind::Write { fences, operations }, timeout)? {
-            Answer::Written(written) => Ok(written),
-            other => Err(Error::Internal(format!("{other:?} answers no write"))),
-        }
+        self.store.shared.write(self.store.fences.clone(), self.operations, timeout)
     }
 
     fn with(mut self, kind: OperationKind) -> Self {

@@ -65,6 +65,16 @@ pub fn code(error: &Error) -> i32 {
     }
 }
 
+/// At which version the key is that an error with [`EXISTS`] or [`CHANGED`] is about; else 0.
+pub fn version(error: &Error) -> u64 {
+    match error {
+        Error::Store(StoreError::Exists { version, .. } | StoreError::Changed { version, .. }) => {
+            version.0
+        }
+        _ => 0,
+    }
+}
+
 fn store_code(error: &StoreError) -> i32 {
     match error {
         // Of another incarnation: whoever led then leads no more.

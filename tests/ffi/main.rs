@@ -7,13 +7,20 @@ mod log_queue;
 mod natives;
 mod objects;
 mod status;
+mod store;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use parking_lot::Mutex;
+
 use leaderserver::ffi::handle::Parts;
 use leaderserver::ffi::options::Options;
+
+/// Tests that count handles, which are the process's, and those that make some, run one after the
+/// other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Numbers that nobody was given as a handle.
 fn garbage() -> Vec<u64> {

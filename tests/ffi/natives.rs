@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use leaderserver::ffi::jni;
+use leaderserver::ffi::{jni, objects};
 
 use crate::{int_constants, java_source, read};
 
@@ -38,6 +38,11 @@ fn natives_answer_the_numbers_that_java_declares() {
         ("NO_CHANGE", jni::NO_CHANGE),
         ("LEADER", jni::LEADER),
         ("NO_LEADER", jni::NO_LEADER),
+        ("CREATE", objects::CREATE),
+        ("REPLACE", objects::REPLACE),
+        ("DELETE", objects::DELETE),
+        ("DELETE_VERSION", objects::DELETE_VERSION),
+        ("DELETE_PREFIX", objects::DELETE_PREFIX),
     ];
     assert_eq!(BTreeMap::from(rust.map(|(name, number)| (name.to_owned(), number))), java);
 }
@@ -71,6 +76,7 @@ fn rust_type(java: &str) -> &'static str {
         "long" => "jlong",
         "boolean" => "jboolean",
         "String" => "JString<'local>",
+        "int[]" => "JIntArray<'local>",
         "long[]" => "JLongArray<'local>",
         "byte[]" => "JByteArray<'local>",
         "String[]" => "JObjectArray<'local, JString<'local>>",

@@ -4,7 +4,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 
 use leaderserver::client::Confirmation;
 use leaderserver::core::contenders::Callback;
@@ -12,10 +11,7 @@ use leaderserver::core::error::Error;
 use leaderserver::core::ids::{Epoch, LeaderSessionId};
 use leaderserver::ffi::objects;
 
-use crate::{garbage, pairs};
-
-/// These tests count handles, which are the process's: they run one after the other.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+use crate::{ONE_AT_A_TIME, garbage, pairs};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -151,7 +147,7 @@ fn closing_a_client_wakes_its_poll() {
 }
 
 /// Polls until `cookie` comes; what comes before is not of interest.
-fn poll_for(client: u64, cookie: u64) {
+pub fn poll_for(client: u64, cookie: u64) {
     let deadline = Instant::now() + 20 * SECOND;
     let mut cookies = [0; 8];
     loop {

@@ -43,6 +43,16 @@ fn status_numbers_never_change() {
 }
 
 #[test]
+fn the_version_of_a_key_comes_with_what_is_about_it() {
+    let key = || Name::new("key", "k").expect("a name");
+    let version = Revision(u64::MAX);
+    assert_eq!(status::version(&StoreError::Exists { key: key(), version }.into()), u64::MAX);
+    assert_eq!(status::version(&StoreError::Changed { key: key(), version }.into()), u64::MAX);
+    assert_eq!(status::version(&StoreError::NotFound { key: key() }.into()), 0);
+    assert_eq!(status::version(&Error::Closed("the client")), 0);
+}
+
+#[test]
 fn a_panic_keeps_its_text() {
     let fails = |work: fn() -> Result<(), Error>| match panic::guard(work) {
         Err(Error::Internal(text)) => text,

@@ -10,7 +10,7 @@ use super::throw::{Failure, Throw};
 use crate::client::Confirmation;
 use crate::core::contenders::Callback;
 use crate::core::ids::MAX_ADDRESS;
-use crate::ffi::objects;
+use crate::ffi::{objects, status};
 
 /// `static native long contenderOpen(long client, String component, long cookie)`
 #[unsafe(no_mangle)]
@@ -47,7 +47,10 @@ pub extern "system" fn Java_io_leaderserver_Natives_contenderTake<'local>(
                 return Ok(super::GRANT);
             }
             Some(Callback::Revoke(reason)) => (super::REVOKE, reason),
-            Some(Callback::Failed(error)) => (super::FAILED, error.to_string()),
+            Some(Callback::Failed(error)) => {
+                id.set_region(env, 0, &[jlong::from(status::code(&error))])?;
+                (super::FAILED, error.to_string())
+            }
         };
         convert::put_reason(env, &message, &reason);
         Ok(answer)

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jni::Env;
-use jni::objects::{JByteArray, JLongArray, JObjectArray, JString, Reference};
+use jni::objects::{JByteArray, JIntArray, JLongArray, JObjectArray, JString, Reference};
 use jni::refs::IntoAuto;
 use jni::strings::JNIString;
-use jni::sys::jint;
+use jni::sys::{jint, jlong};
 
 use super::throw::Failure;
 use crate::core::error::Error;
@@ -41,6 +41,26 @@ pub(super) fn text(env: &Env<'_>, text: &JString<'_>, name: &str) -> Result<Stri
     Ok(decoded)
 }
 
+/// The text of a parameter that may be null.
+pub(super) fn text_or_null(
+    env: &Env<'_>,
+    or_null: &JString<'_>,
+    name: &str,
+) -> Result<Option<String>, Failure> {
+    if or_null.is_null() { Ok(None) } else { text(env, or_null, name).map(Some) }
+}
+
+/// The text of an array's element.
+pub(super) fn element_text<'local>(
+    env: &mut Env<'_>,
+    array: &JObjectArray<'local, JString<'local>>,
+    name: &str,
+    index: usize,
+) -> Result<String, Failure> {
+    let element = array.get_element(env, index)?.auto();
+    text(env, &element, &format!("{name}[{index}]"))
+}
+
 /// Alternating names and values.
 pub(super) fn options<'local>(
     env: &mut Env<'local>,
@@ -52,10 +72,7 @@ pub(super) fn options<'local>(
         let remedy = "give names and values in turn";
         return Err(Error::invalid("options", format!("{length} elements"), remedy).into());
     }
-    let mut element = |index: usize| {
-        let element = array.get_element(env, index)?.auto();
-        text(env, &element, &format!("options[{index}]"))
-    };
+    let mut element = |index| element_text(env, array, "options", index);
     (0..length).step_by(2).map(|at| Ok((element(at)?, element(at + 1)?))).collect()
 }
 
@@ -98,18 +115,63 @@ pub(super) fn bytes(
     Ok(signed.into_iter().map(|byte| byte as u8).collect())
 }
 
-/// Checks an output parameter that takes objects.
-pub(super) fn takes_objects<'local, E: Reference>(
+/// The length of a parameter.
+pub(super) fn length(env: &Env<'_>, array: &JByteArray<'_>, name: &str) -> Result<usize, Failure> {
+    not_null(array, name)?;
+    Ok(array.len(env)?)
+}
+
+/// The first numbers of a parameter, at most so many.
+pub(super) fn ints(
+    env: &Env<'_>,
+    array: &JIntArray<'_>,
+    name: &str,
+    at_most: usize,
+) -> Result<Vec<jint>, Failure> {
+    not_null(array, name)?;
+    let mut numbers = vec![0; array.len(env)?.min(at_most)];
+    array.get_region(env, 0, &mut numbers)?;
+    Ok(numbers)
+}
+
+/// The first numbers of a parameter that must have `count`, at most so many.
+pub(super) fn longs(
+    env: &Env<'_>,
+    array: &JLongArray<'_>,
+    name: &str,
+    count: usize,
+    at_most: usize,
+) -> Result<Vec<jlong>, Failure> {
+    not_null(array, name)?;
+    has(array.len(env)?, name, count)?;
+    let mut numbers = vec![0; count.min(at_most)];
+    array.get_region(env, 0, &mut numbers)?;
+    Ok(numbers)
+}
+
+/// Checks a parameter that must have so many objects.
+pub(super) fn has_objects<'local, E: Reference>(
     env: &Env<'_>,
     array: &JObjectArray<'local, E>,
     name: &str,
     count: usize,
 ) -> Result<(), Failure> {
     not_null(array, name)?;
+    has(array.len(env)?, name, count)
+}
+
+/// Checks an output parameter that takes objects; answers how many.
+pub(super) fn takes_objects<'local, E: Reference>(
+    env: &Env<'_>,
+    array: &JObjectArray<'local, E>,
+    name: &str,
+    count: usize,
+) -> Result<usize, Failure> {
+    not_null(array, name)?;
     takes(array.len(env)?, name, count)
 }
 
-/// Checks an output parameter that takes numbers.
+/// Checks an output parameter that takes numbers; answers how many.
 pub(super) fn takes_longs(
     env: &Env<'_>,
     array: &JLongArray<'_>,
@@ -117,8 +179,7 @@ pub(super) fn takes_longs(
     count: usize,
 ) -> Result<usize, Failure> {
     not_null(array, name)?;
-    let length = array.len(env)?;
-    takes(length, name, count).map(|()| length)
+    takes(array.len(env)?, name, count)
 }
 
 /// Writes the halves of a leader session id.
@@ -144,12 +205,17 @@ pub(super) fn put_reason<'local>(
     }
 }
 
-fn takes(length: usize, name: &str, count: usize) -> Result<(), Failure> {
-    if length >= count {
-        return Ok(());
-    }
+fn takes(length: usize, name: &str, count: usize) -> Result<usize, Failure> {
+    if length >= count { Ok(length) } else { Err(wrong_length(length, name, count)) }
+}
+
+fn has(length: usize, name: &str, count: usize) -> Result<(), Failure> {
+    if length == count { Ok(()) } else { Err(wrong_length(length, name, count)) }
+}
+
+fn wrong_length(length: usize, name: &str, count: usize) -> Failure {
     let remedy = format!("give an array of {count}");
-    Err(Error::invalid(name, format!("an array of {length}"), remedy).into())
+    Error::invalid(name, format!("an array of {length}"), remedy).into()
 }
 
 fn not_null(object: &impl Reference, name: &str) -> Result<(), Failure> {

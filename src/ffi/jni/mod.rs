@@ -13,11 +13,12 @@ mod contender;
 mod convert;
 mod log;
 mod server;
+mod store;
 mod throw;
 mod watch;
 
 /// What `Natives.ABI_VERSION` must be.
-pub const ABI_VERSION: i32 = 1;
+pub const ABI_VERSION: i32 = 2;
 
 /// `contenderTake`, `contenderClose`.
 pub const NOTHING: i32 = 0;

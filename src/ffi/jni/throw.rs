@@ -5,6 +5,7 @@ use std::any::Any;
 use jni::errors::{Error as JniError, ErrorPolicy, JniError as JniCode};
 use jni::objects::{JThrowable, JValue};
 use jni::strings::JNIStr;
+use jni::sys::jlong;
 use jni::{Env, jni_sig, jni_str};
 
 use crate::core::error::Error;
@@ -78,13 +79,14 @@ fn throw(env: &mut Env<'_>, failure: Failure) -> jni::errors::Result<()> {
     }
 }
 
-/// Throws `LeaderServerException(int, String)`. `FindClass` asks the class loader of `Natives`; the
-/// context class loader, which other ways of the `jni` crate ask, may be anything.
+/// Throws `LeaderServerException(int, String, long)`. `FindClass` asks the class loader of
+/// `Natives`; the context class loader, which other ways of the `jni` crate ask, may be anything.
 fn throw_error(env: &mut Env<'_>, error: &Error) -> jni::errors::Result<()> {
     let class = env.find_class(jni_str!("io/leaderserver/LeaderServerException"))?;
     let message = env.new_string(error.to_string())?;
-    let arguments = [JValue::Int(status::code(error)), JValue::Object(&message)];
-    let exception = env.new_object(class, jni_sig!("(ILjava/lang/String;)V"), &arguments)?;
+    let (code, version) = (status::code(error), status::version(error) as jlong);
+    let arguments = [JValue::Int(code), JValue::Object(&message), JValue::Long(version)];
+    let exception = env.new_object(class, jni_sig!("(ILjava/lang/String;J)V"), &arguments)?;
     // SAFETY: a local reference of this frame, handed over, to an object whose class was found
     // just now by the name of an exception.
     let exception = unsafe { JThrowable::from_raw(env, exception.into_raw()) };

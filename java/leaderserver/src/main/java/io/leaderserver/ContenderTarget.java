@@ -134,7 +134,7 @@ final class ContenderTarget extends Target {
 
     private void fail(String text) {
         final LeaderServerException error =
-                new LeaderServerException(LeaderServerException.REFUSED, text);
+                new LeaderServerException((int) id[0], text);
         if (!isOver()) {
             tryFail(error);
         }

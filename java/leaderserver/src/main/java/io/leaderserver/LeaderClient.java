@@ -23,10 +23,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * Contends for leadership and watches leaders, in one namespace of one name service.
  *
- * <p>It connects with the first contender or watch, and goes on trying for ever: an unreachable
- * name service is no error, and nothing here waits for it but {@link #status}. All methods may be
- * called by any thread, under any lock and from inside any callback: no lock of ours is held while
- * user code runs, and no method waits for a callback.
+ * <p>It connects with the first contender, watch or request, and goes on trying for ever: an
+ * unreachable name service is no error, and nothing waits for it but {@link #status} and a {@link
+ * #store}. All methods may be called by any thread, under any lock and from inside any callback: no
+ * lock of ours is held while user code runs, and no method waits for a callback.
  *
  * <p>Each contender and each watcher has its callbacks one after the other, on a daemon thread of
  * ours; one that blocks delays only itself. A client that is left open does not keep the JVM from
@@ -155,6 +155,28 @@ public final class LeaderClient implements AutoCloseable {
     }
 
     /**
+     * The keys of an election, to be written under epochs, all of which must hold. An epoch is the
+     * most significant half of the id that a {@link Contender#granted contender was granted}: of
+     * the grant under which the writes are decided, which need not be the present one.
+     *
+     * @param epochs election to epoch; without any the keys can only be read
+     */
+    public FencedStore store(String election, Map<String, Long> epochs) {
+        return new FencedStore(handle, election, epochs);
+    }
+
+    /**
+     * In which election a component stands: in the one of the process, or, with {@code
+     * per-component}, in its own.
+     *
+     * @throws LeaderServerException {@link LeaderServerException#CLOSED}; {@link
+     *     LeaderServerException#INVALID_ARGUMENT} for a name that can't be one
+     */
+    public String electionOf(String component) {
+        return Natives.clientElectionOf(handle, Objects.requireNonNull(component, "component"));
+    }
+
+    /**
      * Asks the name service for its status and waits for the answer.
      *
      * @param timeoutMs at most so many milliseconds
@@ -163,10 +185,7 @@ public final class LeaderClient implements AutoCloseable {
      *     if no answer came; {@link LeaderServerException#CLOSED}
      */
     public String status(long timeoutMs) {
-        if (timeoutMs < 0) {
-            throw new IllegalArgumentException("timeoutMs is negative: " + timeoutMs);
-        }
-        return Natives.clientStatus(handle, (int) Math.min(timeoutMs, Integer.MAX_VALUE));
+        return Natives.clientStatus(handle, Options.millis(timeoutMs));
     }
 
     /**
@@ -211,6 +230,11 @@ public final class LeaderClient implements AutoCloseable {
     public String toString() {
         final String state = state();
         return "LeaderClient" + (state == null ? "{closed}" : state);
+    }
+
+    /** For tests: as the natives know it. */
+    long handle() {
+        return handle;
     }
 
     /** For tests: what a long stop of the whole JVM does to the fetching of events. */

@@ -40,7 +40,8 @@ public final class LeaderServer implements AutoCloseable {
      *     {@link LeaderClient#attach attached} in this process), {@code namespace} (absent: any),
      *     {@code max-session-timeout} (ms; the longest that a client may ask for), {@code cold}
      *     ({@code true}: no earlier server has living clients, so nobody need be waited for),
-     *     {@code max-connections}
+     *     {@code max-connections}, {@code max-store-keys} and {@code max-store-bytes} (what the
+     *     {@link FencedStore store} of a namespace may hold)
      * @param tlsOrNull with it only TLS is spoken, and clients must show a certificate it trusts
      * @throws LeaderServerException {@link LeaderServerException#ADDRESS_IN_USE}, {@link
      *     LeaderServerException#INVALID_ARGUMENT}, {@link LeaderServerException#TLS} and, for the

@@ -78,6 +78,8 @@ public class LeaderServerException extends RuntimeException {
 
     private final int code;
 
+    private final long version;
+
     /**
      * Makes one.
      *
@@ -85,17 +87,32 @@ public class LeaderServerException extends RuntimeException {
      * @param message for people
      */
     public LeaderServerException(int code, String message) {
-        super(message);
-        this.code = code;
+        this(code, message, 0);
     }
 
     LeaderServerException(int code, String message, Throwable cause) {
         super(message, cause);
         this.code = code;
+        this.version = 0;
+    }
+
+    /** Called by the native library. */
+    LeaderServerException(int code, String message, long version) {
+        super(message);
+        this.code = code;
+        this.version = version;
     }
 
     /** One of the constants of this class, or one that a later native library has added. */
     public int code() {
         return code;
+    }
+
+    /**
+     * With {@link #EXISTS} and {@link #CHANGED} the version at which the key of the store is; else
+     * 0, which no version is.
+     */
+    public long version() {
+        return version;
     }
 }

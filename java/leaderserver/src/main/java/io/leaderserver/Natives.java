@@ -28,7 +28,7 @@ package io.leaderserver;
 final class Natives {
 
     /** Number that changes whenever a signature or the meaning of one in this class changes. */
-    static final int ABI_VERSION = 1;
+    static final int ABI_VERSION = 2;
 
     /** {@link #contenderTake}, {@link #contenderClose}: there is no callback to run. */
     static final int NOTHING = 0;
@@ -39,7 +39,7 @@ final class Natives {
     /** {@link #contenderTake}, {@link #contenderClose}: run {@code revokeLeadership}. */
     static final int REVOKE = 2;
 
-    /** {@link #contenderTake}: run {@code handleError} with the message that was handed out. */
+    /** {@link #contenderTake}: run {@code handleError} with the code and message handed out. */
     static final int FAILED = 3;
 
     /** {@link #contenderConfirm}: recorded; it is published as soon as the name service has it. */
@@ -65,6 +65,21 @@ final class Natives {
 
     /** {@link #watchTake}: there is no leader. */
     static final int NO_LEADER = 2;
+
+    /** {@link #storeWrite}: the key must not be there. */
+    static final int CREATE = 1;
+
+    /** {@link #storeWrite}: the key must be at that version. */
+    static final int REPLACE = 2;
+
+    /** {@link #storeWrite}: the key must be there. */
+    static final int DELETE = 3;
+
+    /** {@link #storeWrite}: the key must be there, at that version. */
+    static final int DELETE_VERSION = 4;
+
+    /** {@link #storeWrite}: all keys that begin so; there may be none. */
+    static final int DELETE_PREFIX = 5;
 
     private Natives() {}
 
@@ -95,8 +110,9 @@ final class Natives {
      * @param options alternating names and values: {@code listen} (host:port, port 0 picks one;
      *     absent: no listener, in-process clients only), {@code namespace} (absent: any), {@code
      *     max-session-timeout}, {@code cold} (true or false), {@code max-connections}, {@code
-     *     max-unread} (bytes that may wait for a client that does not read). Durations are a number
-     *     of milliseconds.
+     *     max-unread} (bytes that may wait for a client that does not read), {@code
+     *     max-store-keys} and {@code max-store-bytes} (what the store of a namespace may hold).
+     *     Durations are a number of milliseconds.
      * @param tls null for plain TCP, else as in {@link #clientOpen}; clients must then show a
      *     certificate that {@code tls[2…]} trusts.
      * @return handle
@@ -113,7 +129,7 @@ final class Natives {
     // Client: one per process and namespace.
 
     /**
-     * Opens a client. Nothing is connected before the first contender or watch.
+     * Opens a client. Nothing is connected before the first contender, watch or request.
      *
      * @param options alternating names and values: {@code endpoint} ({@code embedded:}, {@code
      *     embedded:NAME}, {@code leader://host:port}; absent: unbound until {@link #clientAttach}),
@@ -189,7 +205,7 @@ final class Natives {
      * Begins the next callback, if one is due and none runs. After the callback returned, {@link
      * #contenderDone}; then take again, until there is NOTHING.
      *
-     * @param id gets the leader session id (high, low) for GRANT
+     * @param id gets the leader session id (high, low) for GRANT, the status code for FAILED
      * @param message gets the reason for REVOKE, the error for FAILED
      * @return NOTHING, GRANT, REVOKE or FAILED
      */
@@ -242,4 +258,70 @@ final class Natives {
 
     /** Ends the watch; nothing can be taken any more. Idempotent. */
     static native void watchClose(long watch);
+
+    // ---------------------------------------------------------------------------------------------
+    // The fenced store. Each waits in the calling thread for the answer, for timeoutMs at most, and
+    // throws CLOSED for a client that is closed or unknown.
+
+    /**
+     * The election in which a component stands, by the option {@code election} of the client: one
+     * for all of the process, or its own. Does not wait.
+     */
+    static native String clientElectionOf(long client, String component);
+
+    /**
+     * Reads a key.
+     *
+     * @param version gets its version, if it is there
+     * @return its value; null if it is not there
+     */
+    static native byte[] storeGet(
+            long client, String election, String key, int timeoutMs, long[] version);
+
+    /**
+     * Reads some of the keys with a prefix, in order, as they are at one moment: at most as many as
+     * the shortest of the arrays takes.
+     *
+     * @param after they begin after this key; null: with the first
+     * @param keys gets the keys, and a null behind the last if there is room
+     * @param versions gets their versions
+     * @param values gets their values; null: they are not asked for
+     * @return whether there are more, after the last of these
+     */
+    static native boolean storeList(
+            long client,
+            String election,
+            String prefix,
+            String after,
+            int timeoutMs,
+            String[] keys,
+            long[] versions,
+            byte[][] values);
+
+    /**
+     * Applies changes, all or none, in order. Without any, checks the epochs.
+     *
+     * @param fenced the elections whose epochs must hold, and
+     * @param epochs these
+     * @param kinds what is to be done: CREATE, REPLACE, DELETE, DELETE_VERSION or DELETE_PREFIX; as
+     *     long as the four that follow
+     * @param elections under which election each key lies, which must be among those fenced
+     * @param keys the keys, and the prefix for DELETE_PREFIX
+     * @param versions for REPLACE and DELETE_VERSION, else not looked at
+     * @param values for CREATE and REPLACE, else not looked at
+     * @param written gets the version of what was created and replaced, and how many were deleted
+     * @throws LeaderServerException beside the codes of the store TOO_LARGE, before anything is
+     *     copied that no write may take
+     */
+    static native void storeWrite(
+            long client,
+            String[] fenced,
+            long[] epochs,
+            int[] kinds,
+            String[] elections,
+            String[] keys,
+            long[] versions,
+            byte[][] values,
+            int timeoutMs,
+            long[] written);
 }

@@ -44,4 +44,12 @@ final class Options {
     static byte[][] tls(TlsMaterial tlsOrNull) {
         return tlsOrNull == null ? null : tlsOrNull.encoded();
     }
+
+    /** A time-out as the native library takes it: a longer one is as good as the longest. */
+    static int millis(long timeoutMs) {
+        if (timeoutMs < 0) {
+            throw new IllegalArgumentException("timeoutMs is negative: " + timeoutMs);
+        }
+        return (int) Math.min(timeoutMs, Integer.MAX_VALUE);
+    }
 }

@@ -195,12 +195,35 @@ class HandleTest {
         assertEquals(Natives.CLOSED, Natives.contenderConfirm(handle, 1, 1, new byte[0]));
         assertFalse(Natives.hasLeadership(handle, 1, 1));
         assertEquals(Natives.NO_CHANGE, Natives.watchTake(handle, new long[2], new byte[1][]));
+        assertClosed(() -> Natives.clientElectionOf(handle, "x"));
+        assertClosed(() -> Natives.storeGet(handle, "x", "x", 0, new long[1]));
+        assertClosed(
+                () -> Natives.storeList(handle, "x", "", null, 0, strings(1), new long[1], null));
+        assertClosed(() -> storeWrite(handle));
         Natives.contenderDone(handle);
         Natives.watchClose(handle);
         Natives.clientAttach(handle, handle);
         Natives.clientDetach(handle);
         Natives.clientClose(handle, 0);
         Natives.serverStop(handle);
+    }
+
+    private static void storeWrite(long handle) {
+        Natives.storeWrite(
+                handle,
+                new String[] {"x"},
+                new long[1],
+                new int[0],
+                strings(0),
+                strings(0),
+                new long[0],
+                new byte[0][],
+                0,
+                new long[2]);
+    }
+
+    private static void assertClosed(Executable call) {
+        StoreService.assertCode(LeaderServerException.CLOSED, call);
     }
 
     /** Returns, or throws what is documented. */

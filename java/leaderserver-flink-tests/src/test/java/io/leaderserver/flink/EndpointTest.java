@@ -30,6 +30,8 @@ class EndpointTest {
         "' JobManager: ', jobmanager:",
         "jobmanager://jm_1.example:7000, jobmanager://jm_1.example:7000",
         "jobmanager://[fe80::1]:7000, jobmanager://[fe80::1]:7000",
+        "leader://a:1, leader://a:1",
+        "' Leader://[fe80::1]:7000', leader://[fe80::1]:7000",
         "embedded:, embedded:",
         "embedded:a b/c:d, embedded:a b/c:d",
         "embedded://a, embedded:a",
@@ -60,6 +62,12 @@ class EndpointTest {
                 "jobmanager://fe80::1:7000",
                 "jobmanager://[fe80::1]",
                 "jobmanager://[]:1",
+                "leader:",
+                "leader://",
+                "leader://a",
+                "leader:a:1",
+                "leader://a:0",
+                "leader://a:1,b:2",
             })
     void refusesNamingKeyAndValue(String text) {
         final Exception e =
@@ -70,7 +78,7 @@ class EndpointTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"leader://a:1", "etcd://a:2379,b:2379", "zookeeper://a:2181/path"})
+    @ValueSource(strings = {"etcd://a:2379,b:2379", "zookeeper://a:2181/path"})
     void refusesWhatNeedsAStore(String text) {
         final Exception e =
                 assertThrows(IllegalConfigurationException.class, () -> Endpoint.parse(text));
@@ -95,7 +103,12 @@ class EndpointTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"embedded:, true", "embedded:a, false", "jobmanager:, false"})
+    @CsvSource({
+        "embedded:, true",
+        "embedded:a, false",
+        "jobmanager:, false",
+        "leader://a:1, false",
+    })
     void knowsWhatIsPrivate(String text, boolean isPrivate) {
         if (isPrivate) {
             assertTrue(Endpoint.parse(text).isPrivate());

@@ -28,6 +28,8 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ForkJoinPool;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.runtime.blob.BlobStore;
+import org.apache.flink.runtime.blob.FileSystemBlobStore;
 import org.apache.flink.runtime.blob.VoidBlobStore;
 import org.apache.flink.runtime.highavailability.ClientHighAvailabilityServices;
 import org.apache.flink.runtime.highavailability.HighAvailabilityServices;
@@ -89,13 +91,20 @@ class HaServicesContractTest extends ContractTestBase {
         client.close();
     }
 
-    /** A factory class counts as high availability, so that Flink asks for its blob store. */
+    /**
+     * A factory class counts as high availability, so that Flink asks for its blob store: one that
+     * needs no storage where there need be none.
+     */
     @Test
-    void thereIsABlobStoreWithoutStorage() throws Exception {
+    void thereIsABlobStore() throws Exception {
         assertEquals(
                 HighAvailabilityMode.FACTORY_CLASS, HighAvailabilityMode.fromConfig(configuration));
         assertTrue(HighAvailabilityMode.isHighAvailabilityModeActivated(configuration));
-        assertInstanceOf(VoidBlobStore.class, services.createBlobStore());
+        final Class<? extends BlobStore> expected =
+                variant.nameService == NameServices.LEADER_SERVER
+                        ? FileSystemBlobStore.class
+                        : VoidBlobStore.class;
+        assertInstanceOf(expected, services.createBlobStore());
     }
 
     /** All stores of the release are there, whatever they are called, also in a TaskManager. */

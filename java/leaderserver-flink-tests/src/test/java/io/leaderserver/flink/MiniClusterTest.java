@@ -50,7 +50,9 @@ class MiniClusterTest extends ServicesTestBase {
         return List.of(
                 new Variant(NameServices.EMBEDDED, false),
                 new Variant(NameServices.JOB_MANAGER, false),
-                new Variant(NameServices.JOB_MANAGER_ADDRESS, true));
+                new Variant(NameServices.JOB_MANAGER_ADDRESS, true),
+                new Variant(NameServices.LEADER_SERVER, false),
+                new Variant(NameServices.LEADER_SERVER, true));
     }
 
     @ParameterizedTest

@@ -12,10 +12,14 @@
 
 package io.leaderserver.flink;
 
+import io.leaderserver.LeaderServer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
 import java.util.UUID;
 import org.apache.flink.configuration.Configuration;
 
@@ -54,10 +58,41 @@ enum NameServices {
             configuration.setString(ENDPOINT, "jobmanager://127.0.0.1:" + port);
             configuration.setString(PORT, Integer.toString(port));
         }
+    },
+
+    /** {@code leader://host:port}, a LeaderServer that outlives the services. */
+    LEADER_SERVER {
+        @Override
+        void configure(Configuration configuration) {
+            configuration.setString(ENDPOINT, "leader://127.0.0.1:" + leaderServer().port());
+            configuration.setString(STORAGE, temporaryDirectory());
+        }
     };
 
     static final String ENDPOINT = "high-availability.leader-server.endpoint";
+    static final String STORAGE = "high-availability.storageDir";
     static final String PORT = "high-availability.leader-server.port";
+
+    private static LeaderServer leaderServer;
+
+    /** One for all tests of this process, each of which has a namespace of its own. */
+    static synchronized LeaderServer leaderServer() {
+        if (leaderServer == null) {
+            leaderServer =
+                    LeaderServer.start(Map.of("listen", "127.0.0.1:0", "cold", "true"), null);
+        }
+        return leaderServer;
+    }
+
+    private static String temporaryDirectory() {
+        try {
+            final Path directory = Files.createTempDirectory("storage");
+            directory.toFile().deleteOnExit();
+            return directory.toUri().toString();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
 
     /** Sets the keys that say which name service. */
     abstract void configure(Configuration configuration);

@@ -105,6 +105,17 @@ class SettingsTest {
                 List.of("/native", temporary, "/one", "/two"), settings().nativeDirectories());
     }
 
+    /** Somebody else could lead there: a JVM that stands still gives up (P9). */
+    @Test
+    void overALeaderServerOfItsOwnNobodyIsExempt() {
+        configuration.setString(PREFIX + "endpoint", "leader://name-service:6130");
+        configuration.setString("jobmanager.rpc.address", "jm");
+        final Map<String, String> options = clientOptions();
+        assertEquals("leader://name-service:6130", options.get("endpoint"));
+        assertEquals("false", options.get("stall-exempt"));
+        assertEquals("10000", options.get("retrieval-timeout"));
+    }
+
     @Test
     void nativeDirectoriesAreTriedOnce() {
         final List<String> directories = settings().nativeDirectories();

@@ -38,14 +38,18 @@ final class Variant {
                 new Variant(NameServices.EMBEDDED_NAMED, true),
                 new Variant(NameServices.JOB_MANAGER, false),
                 new Variant(NameServices.JOB_MANAGER, true),
-                new Variant(NameServices.JOB_MANAGER_ADDRESS, false));
+                new Variant(NameServices.JOB_MANAGER_ADDRESS, false),
+                new Variant(NameServices.LEADER_SERVER, false),
+                new Variant(NameServices.LEADER_SERVER, true));
     }
 
     /** Those over which two processes can compete. */
     static List<Variant> competing() {
         return List.of(
                 new Variant(NameServices.EMBEDDED_NAMED, false),
-                new Variant(NameServices.EMBEDDED_NAMED, true));
+                new Variant(NameServices.EMBEDDED_NAMED, true),
+                new Variant(NameServices.LEADER_SERVER, false),
+                new Variant(NameServices.LEADER_SERVER, true));
     }
 
     /** A configuration of a cluster of its own. */

@@ -24,11 +24,14 @@ final class Endpoint {
         /** In the calling process: {@code embedded:} or {@code embedded:NAME}. */
         EMBEDDED,
         /** In the JobManager: {@code jobmanager:} or {@code jobmanager://host:port}. */
-        JOB_MANAGER
+        JOB_MANAGER,
+        /** A LeaderServer of its own, which outlives every JobManager: {@code leader://host:port}. */
+        LEADER_SERVER
     }
 
     private static final String FORMS =
-            "give jobmanager:, jobmanager://host:port, embedded: or embedded:NAME";
+            "give jobmanager:, jobmanager://host:port, leader://host:port, embedded: or"
+                    + " embedded:NAME";
 
     private final Kind kind;
     private final String name;
@@ -54,10 +57,12 @@ final class Endpoint {
         final String rest = trimmed.substring(colon + 1);
         switch (trimmed.substring(0, colon).toLowerCase(Locale.ROOT)) {
             case "jobmanager":
-                return new Endpoint(Kind.JOB_MANAGER, null, parseAddress(text, rest));
+                final HostPort address = rest.isEmpty() ? null : parseAddress(text, rest);
+                return new Endpoint(Kind.JOB_MANAGER, null, address);
+            case "leader":
+                return new Endpoint(Kind.LEADER_SERVER, null, parseAddress(text, rest));
             case "embedded":
                 return new Endpoint(Kind.EMBEDDED, parseName(rest), null);
-            case "leader":
             case "etcd":
             case "zookeeper":
                 throw refused(
@@ -76,12 +81,10 @@ final class Endpoint {
     }
 
     private static HostPort parseAddress(String text, String rest) {
-        if (rest.isEmpty()) {
-            return null;
-        }
         final HostPort address = rest.startsWith("//") ? HostPort.parse(rest.substring(2)) : null;
         if (address == null) {
-            throw refused(text, "give jobmanager:// with a host, a colon and a port");
+            throw refused(
+                    text, "after the scheme give // with a host, a colon and a port; " + FORMS);
         }
         if (address.port() < 1 || address.port() > HostPort.MAX_PORT) {
             throw refused(text, "give a port from 1 to 65535");
@@ -95,6 +98,19 @@ final class Endpoint {
 
     Kind kind() {
         return kind;
+    }
+
+    /**
+     * Whether what is kept in the name service outlives the JobManager, so that all of a cluster's
+     * metadata belongs there and into {@code high-availability.storageDir}.
+     */
+    boolean isDurable() {
+        return kind == Kind.LEADER_SERVER;
+    }
+
+    /** Whether the name service is reached over the network, at an address or at a default. */
+    boolean isRemote() {
+        return kind != Kind.EMBEDDED;
     }
 
     /** Whether nobody outside these services can share the name service. */
@@ -112,6 +128,7 @@ final class Endpoint {
         if (kind == Kind.EMBEDDED) {
             return "embedded:" + Objects.toString(name, "");
         }
-        return address == null ? "jobmanager:" : "jobmanager://" + address;
+        final String scheme = kind == Kind.LEADER_SERVER ? "leader:" : "jobmanager:";
+        return address == null ? scheme : scheme + "//" + address;
     }
 }

@@ -44,14 +44,19 @@ public final class LeaderServerHaServicesFactory implements HighAvailabilityServ
      *
      * @param configuration the live configuration of the process; with plain {@code jobmanager:} a
      *     JobManager writes the address of its LeaderServer into it
-     * @param executor not used
+     * @param executor for the input and output of the stores that {@code leader:} brings
      * @throws IllegalConfigurationException naming key, value and remedy
      */
     @Override
     public HighAvailabilityServices createHAServices(
             Configuration configuration, Executor executor) {
-        return new LeaderServerNonHaServices(
-                Leadership.open(Settings.of(configuration), configuration));
+        final Settings settings = Settings.of(configuration);
+        if (!settings.endpoint().isDurable()) {
+            return new LeaderServerNonHaServices(Leadership.open(settings, configuration));
+        }
+        final StorageDirectory directory = StorageDirectory.of(configuration);
+        final Leadership leadership = Leadership.open(settings, configuration);
+        return Release.haServices(new Metadata(leadership, directory, configuration, executor));
     }
 
     /**
@@ -65,7 +70,7 @@ public final class LeaderServerHaServicesFactory implements HighAvailabilityServ
     public ClientHighAvailabilityServices createClientHAServices(Configuration configuration) {
         final Settings settings = Settings.of(configuration);
         TlsMaterial tls = null;
-        if (settings.endpoint().kind() == Endpoint.Kind.JOB_MANAGER) {
+        if (settings.endpoint().isRemote()) {
             if (settings.dialled() == null || isPlainOnYarn(settings)) {
                 return atRestAddress(configuration, noAddress(settings));
             }

@@ -18,8 +18,8 @@ import org.apache.flink.configuration.ConfigOptions;
 
 /**
  * The keys that LeaderServer reads from Flink's configuration, beside Flink's own ({@code
- * high-availability.type}, {@code high-availability.cluster-id}, {@code jobmanager.rpc.address},
- * {@code security.ssl.internal.*}).
+ * high-availability.type}, {@code high-availability.cluster-id}, {@code
+ * high-availability.storageDir}, {@code jobmanager.rpc.address}, {@code security.ssl.internal.*}).
  *
  * <p>A value that can't be used is refused when the high availability services are created, with an
  * {@link org.apache.flink.configuration.IllegalConfigurationException} that names the key, the
@@ -29,7 +29,10 @@ public final class LeaderServerOptions {
 
     private static final String PREFIX = "high-availability.leader-server.";
 
-    /** Which name service: {@code jobmanager:[//host:port]} or {@code embedded:[NAME]}. */
+    /**
+     * Which name service: {@code jobmanager:[//host:port]}, {@code leader://host:port} or {@code
+     * embedded:[NAME]}.
+     */
     public static final ConfigOption<String> ENDPOINT =
             ConfigOptions.key(PREFIX + "endpoint")
                     .stringType()
@@ -38,8 +41,10 @@ public final class LeaderServerOptions {
                             "The name service. 'jobmanager:' is a LeaderServer inside the"
                                 + " JobManager, found at jobmanager.rpc.address;"
                                 + " 'jobmanager://host:port' is the same, found by others at"
-                                + " host:port; 'embedded:' and 'embedded:NAME' are in process,"
-                                + " for tests.");
+                                + " host:port; 'leader://host:port' is a LeaderServer of its own,"
+                                + " over which JobManagers take over from each other, and needs"
+                                + " high-availability.storageDir; 'embedded:' and 'embedded:NAME'"
+                                + " are in process, for tests.");
 
     /** Port of the LeaderServer inside the JobManager; 0 picks a free one. */
     public static final ConfigOption<Integer> PORT =

@@ -17,6 +17,8 @@ import io.leaderserver.LeaderServerException;
 import io.leaderserver.NativeLibrary;
 import io.leaderserver.TlsMaterial;
 import java.lang.management.ManagementFactory;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Set;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -38,9 +40,10 @@ final class Leadership implements AutoCloseable {
     private final Settings settings;
     private final LeaderClient client;
 
-    /** Null with {@code embedded:}. */
+    /** Null unless the endpoint is {@code jobmanager:}. */
     private final LocalServer localServer;
 
+    private final Grants grants;
     private final NativeLeaderElectionService elections;
 
     private Leadership(
@@ -51,9 +54,13 @@ final class Leadership implements AutoCloseable {
                 settings.endpoint().kind() == Endpoint.Kind.JOB_MANAGER
                         ? new LocalServer(settings, configuration, tls, client)
                         : null;
+        this.grants = new Grants(!settings.isPerComponent());
         this.elections =
                 new NativeLeaderElectionService(
-                        client, localServer == null ? OpenElections.IGNORED : localServer);
+                        client,
+                        localServer == null ? OpenElections.IGNORED : localServer,
+                        grants,
+                        LeaderServerOptions.ENDPOINT.key() + ": '" + settings.endpoint() + "'");
     }
 
     /**
@@ -64,9 +71,7 @@ final class Leadership implements AutoCloseable {
      */
     static Leadership open(Settings settings, Configuration configuration) {
         final TlsMaterial tls =
-                settings.endpoint().kind() == Endpoint.Kind.JOB_MANAGER
-                        ? InternalTls.load(configuration)
-                        : null;
+                settings.endpoint().isRemote() ? InternalTls.load(configuration) : null;
         return new Leadership(settings, configuration, tls, openClient(settings, tls));
     }
 
@@ -109,6 +114,18 @@ final class Leadership implements AutoCloseable {
     /** A retriever of a component. */
     LeaderRetrievalService retriever(String componentId) {
         return new NativeLeaderRetrievalService(client, componentId, this::warnIfUnfindable);
+    }
+
+    /**
+     * The keys of Flink's metadata, to be written under the epoch of the grant last delivered here;
+     * only to be read if there was none. The keys belong to the dispatcher's election, also where
+     * each component has an election to itself.
+     */
+    FencedKeys keys() {
+        final String election = client.electionOf(ComponentIds.DISPATCHER);
+        final Map<String, Long> epochs = new HashMap<>();
+        grants.last().ifPresent(epoch -> epochs.put(election, epoch));
+        return new FencedKeys(client.store(election, epochs), settings.operationTimeoutMs());
     }
 
     /** Without an address, and without the prospect of a server here, a retriever never ends. */

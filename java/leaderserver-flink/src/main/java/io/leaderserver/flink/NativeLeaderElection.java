@@ -18,7 +18,6 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import org.apache.flink.runtime.leaderelection.LeaderContender;
 import org.apache.flink.runtime.leaderelection.LeaderElection;
-import org.apache.flink.runtime.leaderelection.LeaderElectionException;
 import org.apache.flink.util.Preconditions;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -159,6 +158,7 @@ final class NativeLeaderElection implements LeaderElection {
         @Override
         public void granted(UUID id) {
             awaitStarted();
+            service.delivering(NativeLeaderElection.this, id);
             contender.grantLeadership(id);
         }
 
@@ -170,10 +170,7 @@ final class NativeLeaderElection implements LeaderElection {
 
         @Override
         public void failed(Throwable error) {
-            contender.handleError(
-                    error instanceof Exception
-                            ? (Exception) error
-                            : new LeaderElectionException(error));
+            contender.handleError(service.toldAs(error));
         }
     }
 

@@ -19,7 +19,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.UUID;
+import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.runtime.leaderelection.LeaderElection;
+import org.apache.flink.runtime.leaderelection.LeaderElectionException;
 import org.apache.flink.runtime.leaderelection.LeaderElectionService;
 import org.apache.flink.util.Preconditions;
 
@@ -33,6 +36,8 @@ public final class NativeLeaderElectionService implements LeaderElectionService,
 
     private final LeaderClient client;
     private final OpenElections openElections;
+    private final Grants grants;
+    private final String configured;
 
     private final Object lock = new Object();
 
@@ -43,12 +48,19 @@ public final class NativeLeaderElectionService implements LeaderElectionService,
 
     /** A service over a client, which it does not close. */
     public NativeLeaderElectionService(LeaderClient client) {
-        this(client, OpenElections.IGNORED);
+        this(client, OpenElections.IGNORED, new Grants(true), "");
     }
 
-    NativeLeaderElectionService(LeaderClient client, OpenElections openElections) {
+    /**
+     * @param grants is told what contenders are told
+     * @param configured which name service, by key and value; empty if that is not known
+     */
+    NativeLeaderElectionService(
+            LeaderClient client, OpenElections openElections, Grants grants, String configured) {
         this.client = Objects.requireNonNull(client, "client");
         this.openElections = openElections;
+        this.grants = grants;
+        this.configured = configured;
     }
 
     /**
@@ -77,6 +89,8 @@ public final class NativeLeaderElectionService implements LeaderElectionService,
             NativeLeaderElection election, LeaderClient.Contender contender) {
         synchronized (lock) {
             checkFree(election.componentId());
+            // First: the grant may come before this returns.
+            grants.registering(election.componentId());
             final LeaderClient.Registration registration;
             try {
                 registration = client.register(election.componentId(), contender);
@@ -97,6 +111,24 @@ public final class NativeLeaderElectionService implements LeaderElectionService,
         synchronized (lock) {
             registered.remove(election.componentId(), election);
         }
+    }
+
+    /** The contender of an election is about to be told that it leads. */
+    void delivering(NativeLeaderElection election, UUID leaderSessionId) {
+        grants.delivering(election.componentId(), leaderSessionId);
+    }
+
+    /** What a contender is told of an error: of a refusal, which name service it comes from. */
+    Exception toldAs(Throwable error) {
+        if (!configured.isEmpty()
+                && error instanceof LeaderServerException
+                && ((LeaderServerException) error).code() == LeaderServerException.REFUSED) {
+            return new IllegalConfigurationException(
+                    error.getMessage() + " (" + configured + ")", error);
+        }
+        return error instanceof Exception
+                ? (Exception) error
+                : new LeaderElectionException(error);
     }
 
     /** An election that was handed out has closed. */

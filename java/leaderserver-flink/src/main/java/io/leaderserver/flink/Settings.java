@@ -48,6 +48,9 @@ final class Settings {
 
     private static final long FOR_EVER = -1;
 
+    private static final String PER_PROCESS = "per-process";
+    private static final String PER_COMPONENT = "per-component";
+
     private final Endpoint endpoint;
     private final String namespace;
     private final String jobManagerHost;
@@ -142,9 +145,12 @@ final class Settings {
 
     private static String readElection(Configuration configuration) {
         final String value = configuration.get(LeaderServerOptions.ELECTION).trim();
-        if (!value.equals("per-process") && !value.equals("per-component")) {
+        if (!value.equals(PER_PROCESS) && !value.equals(PER_COMPONENT)) {
             throw refused(
-                    LeaderServerOptions.ELECTION, value, "give per-process or per-component", null);
+                    LeaderServerOptions.ELECTION,
+                    value,
+                    "give " + PER_PROCESS + " or " + PER_COMPONENT,
+                    null);
         }
         return value;
     }
@@ -200,6 +206,16 @@ final class Settings {
 
     String namespace() {
         return namespace;
+    }
+
+    /** Whether each component has an election to itself. */
+    boolean isPerComponent() {
+        return election.equals(PER_COMPONENT);
+    }
+
+    /** How long what needs an answer from the name service waits. */
+    long operationTimeoutMs() {
+        return operationTimeoutMs;
     }
 
     /** Whether this is a client or JobManager of a cluster on YARN. */

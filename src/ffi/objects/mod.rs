@@ -3,6 +3,8 @@
 //!
 //! Where a function answers an option, none says that there is no such handle, or no more.
 
+mod store;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +18,11 @@ use crate::core::contenders::Callback;
 use crate::core::error::Error;
 use crate::core::ids::{LeaderInformation, LeaderSessionId};
 use crate::server::LeaderServer;
+
+pub use store::{
+    CREATE, DELETE, DELETE_PREFIX, DELETE_VERSION, REPLACE, check_values, client_election_of,
+    operation, store_get, store_page, store_write,
+};
 
 static SERVERS: Table<LeaderServer> = Table::new();
 static CLIENTS: Table<LeaderClient> = Table::new();

@@ -1,0 +1,66 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+ * in compliance with the License. You may obtain a copy of the License at
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software distributed under the License
+ * is distributed on an "AS IS" BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express
+ * or implied. See the License for the specific language governing permissions and limitations under
+ * the License.
+ */
+
+
+package io.leaderserver.flink;
+
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import org.apache.flink.api.common.JobID;
+import org.apache.flink.runtime.jobmanager.DefaultExecutionPlanStore;
+import org.apache.flink.runtime.jobmanager.ExecutionPlanStoreUtil;
+import org.apache.flink.runtime.jobmanager.NoOpExecutionPlanStoreWatcher;
+import org.apache.flink.streaming.api.graph.ExecutionPlan;
+
+/**
+ * Flink's store of execution plans over pointers that only the leader writes. Nobody else writes them, so
+ * there is nothing to watch.
+ */
+final class FencedExecutionPlanStore extends DefaultExecutionPlanStore<KeyVersion> {
+
+    private static final String KIND = "plans";
+
+    private final Metadata metadata;
+
+    FencedExecutionPlanStore(Metadata metadata) {
+        super(
+                metadata.handles(KIND, Metadata.EXECUTION_PLAN, ExecutionPlan::getJobID),
+                NoOpExecutionPlanStoreWatcher.INSTANCE,
+                Names.INSTANCE);
+        this.metadata = metadata;
+    }
+
+    /** Completes normally where the fence refuses it: the job is another process's then. */
+    @Override
+    public CompletableFuture<Void> globalCleanupAsync(JobID jobId, Executor executor) {
+        return metadata.removeWithFiles(
+                Metadata.EXECUTION_PLAN,
+                jobId,
+                executor,
+                () -> super.globalCleanupAsync(jobId, executor));
+    }
+
+    /** Job ids as names. */
+    private enum Names implements ExecutionPlanStoreUtil {
+        INSTANCE;
+
+        @Override
+        public String jobIDToName(JobID jobId) {
+            return jobId.toString();
+        }
+
+        @Override
+        public JobID nameToJobID(String name) {
+            return JobID.fromHexString(name);
+        }
+    }
+}
