@@ -5,6 +5,7 @@ import time
 
 from flinklab.failover import INCREMENTAL
 from flinklab.processes import wait_for
+from flinklab.proxy import Proxy
 from flinklab.testing import FlinkTest
 
 # Files of state are never merged (FIFO only drops some, and not before there is a gigabyte), so each
@@ -31,19 +32,30 @@ class Paused(FlinkTest):
     @classmethod
     def setUpClass(cls):
         cls.one = cls.failover(config=SHARED)
-        cls.one.start()
-        cls.one.submit()
+        cls.proxy = cls.enterClassContext(Proxy(cls.one.service.port))
+        cls.one.start(port=cls.proxy.port)
+        # checkpoints that take long enough to be met halfway
+        cls.one.submit("--snapshot-ms", "100")
 
     def test_1_its_checkpoint_is_refused(self):
+        """It was about to write the pointer when it was paused."""
         leader = self.one.leader()
         with self.succeeded(leader):
-            pending = self.one.pause_in_checkpoint(leader)
-        completed = [e.values[0] for e in leader.events.all() if e.kind == "completed"]
-        self.assertNotIn(str(pending), completed)
-        self.assertNotIn(pending, self.one.ledger.checkpoints())
+            checkpoint = self.one.pause_in_write(leader, self.proxy)
+        if self.successor.checkpoint != checkpoint:  # it was held back in time
+            self.assert_never_completed(leader, checkpoint)
+            self.assertRegex(leader.text(), rf"(?s)checkpoint {checkpoint}\b.*\bfenced: epoch")
         self.assert_recovers_again()
 
-    def test_2_its_job_finishes(self):
+    def test_2_its_checkpoint_is_pending(self):
+        """What its tasks had to say to it is in its sockets when it wakes."""
+        leader = self.one.leader()
+        with self.succeeded(leader):
+            checkpoint = self.one.pause_in_checkpoint(leader)
+        self.assert_never_completed(leader, checkpoint)
+        self.assert_recovers_again()
+
+    def test_3_its_job_finishes(self):
         leader = self.one.leader()
         before = self.one.tasks_that("FINISHED")
         with self.succeeded(leader):
@@ -53,7 +65,7 @@ class Paused(FlinkTest):
             self.one.ledger.end.unlink()
         self.assert_recovers_again()
 
-    def test_3_its_job_is_cancelled(self):
+    def test_4_its_job_is_cancelled(self):
         leader = self.one.leader()
         before = self.one.tasks_that("CANCELED")
         with self.succeeded(leader):
@@ -64,6 +76,11 @@ class Paused(FlinkTest):
                 leader.pause()
             self.wait_for_tasks_that("CANCELED", before)
         self.assert_recovers_again()
+
+    def assert_never_completed(self, leader, checkpoint):
+        completed = [e.values[0] for e in leader.events.all() if e.kind == "completed"]
+        self.assertNotIn(str(checkpoint), completed)
+        self.assertNotIn(checkpoint, self.one.ledger.checkpoints())
 
     def wait_for_tasks_that(self, state, before):
         wait_for(
@@ -80,8 +97,9 @@ class Paused(FlinkTest):
         try:
             yield
             self.assertIs(self.one.leader(), leader, "it was succeeded too early")
-            self.one.recovered(began)
+            self.successor = self.one.recovered(began)
         finally:
+            self.proxy.restore()
             leader.wake()
         wait_for("it to be revoked", lambda: self.one.revoked(leader), 60, self.one.needs)
         self.one.wait_for_standbys()

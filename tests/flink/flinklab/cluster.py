@@ -123,8 +123,10 @@ class Cluster:
             for jar in usrlib:
                 (self.home / "usrlib" / Path(jar).name).symlink_to(jar)
 
-    def job_manager(self, name="jobmanager", job=None):
-        config = {**JOB_MANAGER, **self.discovery.job_manager(), **self._config}
+    def job_manager(self, name="jobmanager", job=None, port=None):
+        """`job`: see `JobManager`; `port` leads to the name service through a proxy."""
+        found = self.discovery.job_manager(port) if port else self.discovery.job_manager()
+        config = {**JOB_MANAGER, **found, **self._config}
         return self._processes.start(JobManager, self, name, config, job)
 
     def task_manager(self, name, port=None):

@@ -34,12 +34,13 @@ class Failover:
         self._flink = distribution.get(version)
         self.directory = directory
         self.job = job.build(self._flink, directory / "job")
+        self.checkpoints = directory / "checkpoints"
         self.ledger = Ledger(directory / "ledger")
         self.arguments = ["--ledger", str(self.ledger.directory)]
         self.service = self._service(service, processes, more)
         config = {
             **CHECKPOINTS,
-            "execution.checkpointing.dir": f"file://{directory / 'checkpoints'}",
+            "execution.checkpointing.dir": f"file://{self.checkpoints}",
             **more.pop("config", {}),
         }
         if more.pop("application", False):
@@ -63,10 +64,11 @@ class Failover:
 
     # --- start ---------------------------------------------------------------------------------
 
-    def start(self, job_managers=2, task_managers=2, job=None):
-        """Starts everything, and waits until it stands. `job`: see `Cluster.job_manager`."""
+    def start(self, job_managers=2, task_managers=2, job=None, port=None):
+        """Starts everything, and waits until it stands. `job`: see `JobManager`; `port` leads the
+        first JobManager, which will lead, to the name service through a proxy."""
         self.service.start()
-        first = self.add_job_manager(job)
+        first = self.add_job_manager(job, port)
         wait_for("a leader", lambda: self.leader() is first, 90, [first])
         for _ in range(job_managers - 1):
             self.add_job_manager(job)
@@ -76,9 +78,9 @@ class Failover:
         self.registered()
         self.wait_for_standbys()
 
-    def add_job_manager(self, job=None):
+    def add_job_manager(self, job=None, port=None):
         name = f"jobmanager-{len(self.job_managers) + 1}"
-        self.job_managers.append(self.cluster.job_manager(name, job))
+        self.job_managers.append(self.cluster.job_manager(name, job, port))
         return self.job_managers[-1]
 
     def wait_for_standbys(self):
@@ -187,17 +189,13 @@ class Failover:
     def pause_in_checkpoint(self, job_manager):
         """SIGSTOP while a checkpoint is pending; returns its number."""
 
-        def pending():
-            kinds = ("triggered", "completed")
-            return [e for e in job_manager.events.all() if e.kind in kinds][-1:]
-
         def paused_in_time():
-            found = pending()
-            if not found or found[0].kind != "triggered":
+            found = _pending(job_manager)
+            if not found:
                 return None
             job_manager.pause()
-            if pending() == found:
-                return int(found[0].values[0])
+            if _pending(job_manager) == found:
+                return found
             job_manager.wake()
             return None
 
@@ -205,11 +203,48 @@ class Failover:
             "a pause amidst a checkpoint", paused_in_time, 60, self.needs, poll_seconds=0.002
         )
 
+    def pause_in_write(self, job_manager, proxy):
+        """SIGSTOP when all that is left to do for a checkpoint, whose number is returned, is to
+        write the pointer to it, which the proxy in front of the name service holds back."""
+
+        def written(checkpoint):
+            """Whether what the pointer will point to is in the storage directory."""
+            metadata = self.checkpoints / self.job_id / f"chk-{checkpoint}" / "_metadata"
+            copies = self.service.storage.rglob("completedCheckpoint*")
+            since = metadata.stat().st_mtime_ns if metadata.exists() else float("inf")
+            return any(f.stat().st_mtime_ns > since for f in copies)
+
+        def held():
+            found = _pending(job_manager)
+            if not found:
+                return None
+            proxy.blackhole()
+            wait_for(
+                f"the pointer to checkpoint {found}",
+                lambda: written(found) or _pending(job_manager) != found,
+                60,
+                self.needs,
+            )
+            if _pending(job_manager) == found:
+                return found
+            proxy.restore()  # too late, for this one has completed
+            return None
+
+        found = wait_for("a checkpoint", held, 60, self.needs, poll_seconds=0.002)
+        job_manager.pause()
+        return found
+
     def _leading(self):
         leader = self.leader()
         if not leader:
             raise Failed("nobody leads")
         return leader
+
+
+def _pending(job_manager):
+    """The number of the checkpoint that has been triggered and has not completed yet, or None."""
+    events = [e for e in job_manager.events.all() if e.kind in ("triggered", "completed")]
+    return int(events[-1].values[0]) if events and events[-1].kind == "triggered" else None
 
 
 def _timed(action):

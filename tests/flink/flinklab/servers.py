@@ -46,9 +46,10 @@ class Server:
     def kill(self):
         self.process.kill()
 
-    def job_manager(self):
+    def job_manager(self, port=None):
+        """`port` leads through a proxy."""
         return {
-            **self.others(),
+            **self.others(port),
             "jobmanager.rpc.address": "127.0.0.1",
             "jobmanager.rpc.port": 0,
             "rest.address": "127.0.0.1",

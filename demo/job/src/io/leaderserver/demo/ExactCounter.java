@@ -34,6 +34,7 @@ final class ExactCounter extends KeyedProcessFunction<Long, Long, Long>
     private static final long serialVersionUID = 1;
 
     private final String directory;
+    private final long snapshotMs;
 
     private transient ValueState<Long> counted;
     private transient ListState<long[]> saved;
@@ -41,8 +42,9 @@ final class ExactCounter extends KeyedProcessFunction<Long, Long, Long>
     private transient TreeMap<Long, Totals> unsettled;
     private transient Ledger ledger;
 
-    ExactCounter(String directory) {
+    ExactCounter(String directory, long snapshotMs) {
         this.directory = directory;
+        this.snapshotMs = snapshotMs;
     }
 
     static Long keyOf(Long number) {
@@ -90,6 +92,7 @@ final class ExactCounter extends KeyedProcessFunction<Long, Long, Long>
         saved.clear();
         saved.add(totals.values());
         unsettled.put(context.getCheckpointId(), totals.copy());
+        Thread.sleep(snapshotMs);
     }
 
     @Override

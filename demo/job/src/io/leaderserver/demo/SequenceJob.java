@@ -16,7 +16,8 @@ import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
  *
  * <p>{@code --ledger DIR} is where the subtasks write what they hold for settled ({@link Ledger});
  * when there is a file {@code end} in it, the sequence ends. {@code --rate N} numbers are counted in
- * a second, 1000 if not set. How often the job checkpoints, and where to, is configuration.
+ * a second, 1000 if not set; each counter takes {@code --snapshot-ms N} longer over its part of a
+ * checkpoint. How often the job checkpoints, and where to, is configuration.
  *
  * <p>Uses only what flink-dist has in 1.20 and in 2.x alike.
  */
@@ -27,6 +28,7 @@ public final class SequenceJob {
         Map<String, String> options = options(args);
         Path ledger = Paths.get(options.get("--ledger"));
         double rate = Double.parseDouble(options.getOrDefault("--rate", "1000"));
+        long snapshotMs = Long.parseLong(options.getOrDefault("--snapshot-ms", "0"));
 
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         env.fromSource(
@@ -37,7 +39,7 @@ public final class SequenceJob {
                 .setParallelism(1) // so that the numbers of each key come in order
                 .uid("sequence")
                 .keyBy(ExactCounter::keyOf)
-                .process(new ExactCounter(ledger.toString()))
+                .process(new ExactCounter(ledger.toString(), snapshotMs))
                 .setParallelism(2)
                 .uid("counter")
                 .name("counter")
@@ -53,7 +55,7 @@ public final class SequenceJob {
             options.put(args[i], args[i + 1]);
         }
         if (args.length % 2 != 0 || !options.containsKey("--ledger")) {
-            throw new IllegalArgumentException("usage: SequenceJob --ledger DIR [--rate N]");
+            throw new IllegalArgumentException("usage: SequenceJob --ledger DIR [--rate N] [--snapshot-ms N]");
         }
         return options;
     }
