@@ -1,5 +1,7 @@
 """Leaders and name services that are killed while a job counts."""
 
+import time
+
 from flinklab.job import SEQUENCE
 from flinklab.processes import wait_for
 from flinklab.testing import FlinkTest
@@ -87,10 +89,30 @@ class Killed(FlinkTest):
         self.assert_nothing_remains(self.one)
 
 
+class Regained(FlinkTest):
+    """One JobManager alone, which loses the leadership and is granted it again."""
+
+    order = 8
+
+    def test_twenty_times_in_one_process(self):
+        one = self.failover()
+        one.start(job_managers=1)
+        one.submit()
+        process = one.leader()
+        for _ in range(TIMES):
+            resigned = time.time()
+            one.service.name_service.resign()
+            self.assertIs(one.recovered(resigned).job_manager, process)
+        self.assertEqual(len(one.terms()), 1 + TIMES)
+        self.assertEqual([p.registrations() for p in one.task_managers], [1 + TIMES] * 2)
+        self.assert_exact(one)
+        self.assert_quiet(process)
+
+
 class KilledApplication(FlinkTest):
     """Application mode: the standby runs the program again, and with it the job goes on."""
 
-    order = 8
+    order = 9
 
     def test_the_job_goes_on_and_leaves_nothing(self):
         one = self.failover(application=True)
