@@ -8,8 +8,8 @@ from flinklab.processes import wait_for
 from flinklab.proxy import Proxy
 from flinklab.testing import FlinkTest
 
-# Files of state are never merged (FIFO only drops some, and not before there is a gigabyte), so each
-# checkpoint needs all that were ever written: were one of them deleted, a recovery would miss it.
+# Files of state are never merged (FIFO only drops some, and not before there is a gigabyte), so
+# each checkpoint needs all that were ever written: were one deleted, a recovery would miss it.
 SHARED = {
     **INCREMENTAL,
     "state.backend.rocksdb.compaction.style": "FIFO",
@@ -22,9 +22,12 @@ class Paused(FlinkTest):
     """SIGSTOP for the leading JobManager until its successor has taken the job over.
 
     What its TaskManagers tell it in the meantime waits in its sockets, and is the first thing that
-    it sees when it is woken: its own job is then about to complete a checkpoint, or has finished, or
-    is cancelled, and it acts on that before it knows that it leads no more. The successor's job is
-    to be none the worse for it, and is then made to recover once more.
+    it sees when it is woken: its own job is then about to complete a checkpoint, or has finished,
+    or is cancelled, and it acts on that before it knows that it leads no more. The successor's job
+    is to be none the worse for it, and is then made to recover once more.
+
+    Seen to fail with Flink's ZooKeeper services: the woken JobManager whose job has finished or is
+    cancelled deletes what the new leader needs, and the job is lost.
     """
 
     order = 7

@@ -19,8 +19,11 @@ CHECKPOINTS = {
     "execution.checkpointing.interval": "200 ms",
     "execution.checkpointing.storage": "filesystem",
 }
-# Small files of state of their own, many of which several checkpoints share.
+# Small files of state of their own, many of which several checkpoints share. The pause is for
+# Flink: a task that hears of a checkpoint's completion later than of the next checkpoint may refer
+# to a file that the JobManager has forgotten, and then none completes any more.
 INCREMENTAL = {
+    "execution.checkpointing.min-pause": "200 ms",
     "state.backend.type": "rocksdb",
     "execution.checkpointing.incremental": "true",
     "execution.checkpointing.data-inline-threshold": "0 b",
@@ -45,7 +48,8 @@ class Failover:
         }
         if more.pop("application", False):
             more["usrlib"] = [self.job]
-        jars = [paths.drop_in_jar(version)] if service == "leaderserver" else []
+        self.jar = paths.drop_in_jar(version) if service == "leaderserver" else None
+        jars = [self.jar] if self.jar else []
         self.cluster = Cluster(
             processes, directory, self._flink, self.service, jars, config=config, **more
         )

@@ -15,7 +15,7 @@ from .processes import Process, wait_for
 
 START_SECONDS = 30
 
-ZOOKEEPER_MAIN = "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper.server.ZooKeeperServerMain"
+SHADED = "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper"
 
 
 class Server:
@@ -137,8 +137,8 @@ class ZooKeeper(Server):
         quick = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         flags = ["-Dzookeeper.jmx.log4j.disable=true", "-Dzookeeper.admin.enableServer=false"]
         flags += ["-Dzookeeper.4lw.commands.whitelist=ruok"]
-        where = ["-cp", self._classpath, ZOOKEEPER_MAIN, self.directory / "zoo.cfg"]
-        return ["java", *quick, *flags, *where]
+        where = ["-cp", self._classpath, f"{SHADED}.server.ZooKeeperServerMain"]
+        return ["java", *quick, *flags, *where, self.directory / "zoo.cfg"]
 
     def _serves(self):
         with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:

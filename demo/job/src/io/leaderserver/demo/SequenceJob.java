@@ -15,9 +15,9 @@ import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
  * subtasks, so a cluster of two TaskManagers with one slot each has to use both.
  *
  * <p>{@code --ledger DIR} is where the subtasks write what they hold for settled ({@link Ledger});
- * when there is a file {@code end} in it, the sequence ends. {@code --rate N} numbers are counted in
- * a second, 1000 if not set; each counter takes {@code --snapshot-ms N} longer over its part of a
- * checkpoint. How often the job checkpoints, and where to, is configuration.
+ * when there is a file {@code end} in it, the sequence ends. {@code --rate N} numbers are counted
+ * in a second, 1000 if not set; each counter takes {@code --snapshot-ms N} longer over its part of
+ * a checkpoint. How often the job checkpoints, and where to, is configuration.
  *
  * <p>Uses only what flink-dist has in 1.20 and in 2.x alike.
  */
@@ -55,7 +55,8 @@ public final class SequenceJob {
             options.put(args[i], args[i + 1]);
         }
         if (args.length % 2 != 0 || !options.containsKey("--ledger")) {
-            throw new IllegalArgumentException("usage: SequenceJob --ledger DIR [--rate N] [--snapshot-ms N]");
+            throw new IllegalArgumentException(
+                    "usage: SequenceJob --ledger DIR [--rate N] [--snapshot-ms N]");
         }
         return options;
     }
