@@ -9,11 +9,13 @@
 
 mod bare;
 mod crowd;
+mod durable;
 mod failover;
 mod idle;
 mod latency;
 mod local;
 mod peers;
+mod recovery;
 mod report;
 mod server;
 mod watchers;
@@ -36,13 +38,15 @@ impl Effort {
 
 type Measure = fn(&mut Report, Effort);
 
-const GROUPS: [(&str, Measure); 6] = [
+const GROUPS: [(&str, Measure); 8] = [
     ("floor", latency::floor),
     ("grant", latency::grant_and_hand_over),
     ("failover", failover::kill_to_grant),
     ("watchers", watchers::one_change_to_all),
     ("idle", idle::memory_and_cpu),
     ("local", local::in_process),
+    ("durable", durable::grants_and_writes),
+    ("recovery", recovery::of_much),
 ];
 
 fn main() {

@@ -49,6 +49,20 @@ impl Report {
         self.rows.push(json!({ "name": name, "value": value, "unit": unit, "aim": aim }));
     }
 
+    /// One figure that is to be high.
+    pub fn at_least(&mut self, name: &str, value: f64, unit: &str, aim: Aim) {
+        let shown = format!("{value:.*} {unit}", digits(value));
+        let aim_shown = match aim {
+            Some(least) => {
+                let word = if value >= least { "reached" } else { "MISSED" };
+                format!(">= {least:.*} {unit}  {word}", digits(least))
+            }
+            None => "-".to_owned(),
+        };
+        println!("  {name:<64} {shown:>13}   {aim_shown}");
+        self.rows.push(json!({ "name": name, "value": value, "unit": unit, "at_least": aim }));
+    }
+
     /// Median and 99th percentile, in milliseconds; the aim is the median's.
     pub fn percentiles(&mut self, name: &str, samples: &mut [Duration], aim: Aim) {
         let rounds = samples.len();

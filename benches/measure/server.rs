@@ -1,6 +1,7 @@
 //! The server process, and what the system says of it.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -14,6 +15,13 @@ impl ServerProcess {
     pub fn start() -> Self {
         let mut serve = Command::new(env!("CARGO_BIN_EXE_leaderserver"));
         serve.args(["serve", "--listen", "127.0.0.1:0", "--cold", "-qq"]);
+        Self::spawn(serve.args(["--max-session-timeout", "1h"]))
+    }
+
+    /// As [`ServerProcess::start`], with its state in a directory.
+    pub fn start_durable(data: &Path) -> Self {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_leaderserver"));
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--cold", "-qq", "--data"]).arg(data);
         Self::spawn(serve.args(["--max-session-timeout", "1h"]))
     }
 
@@ -34,6 +42,13 @@ impl ServerProcess {
         BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
         let address = line.trim().strip_prefix("listening on ").expect("it serves").to_owned();
         ServerProcess { child, address }
+    }
+
+    /// As an operator stops it.
+    pub fn stop(mut self) {
+        // SAFETY: a signal to a child that was not waited for yet.
+        unsafe { libc::kill(self.child.id() as i32, libc::SIGTERM) };
+        self.child.wait().expect("it is a child");
     }
 
     pub fn address(&self) -> &str {

@@ -242,8 +242,8 @@ impl Shared {
     fn close(&self, timeout: Duration) {
         self.registry.close();
         let (reply, answer) = mpsc::sync_channel(1);
-        if self.asks.send(Ask::Close(reply)).is_ok() && !timeout.is_zero() {
-            // Either end of the wait is fine: the goodbye was sent, or is not waited for any more.
+        if self.asks.send(Ask::Close(reply, timeout)).is_ok() && !timeout.is_zero() {
+            // Either end of the wait is fine: the goodbye was taken, or is not waited for any more.
             let _ = answer.recv_timeout(timeout);
         }
     }

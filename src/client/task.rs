@@ -18,6 +18,7 @@ use crate::core::ids::{ConnectionId, Name};
 use crate::core::session::{Answer, ConnectFailure, Output, RequestKind, Session};
 use crate::core::store::StoreError;
 use crate::core::time::Moment;
+use crate::core::wire::message::ClientMessage;
 
 /// What handles ask of the task.
 pub(super) enum Ask {
@@ -34,7 +35,8 @@ pub(super) enum Ask {
     State(SyncSender<ClientState>),
     /// Events are fetched again.
     Pulse,
-    Close(SyncSender<()>),
+    /// The session is to end, with a goodbye that is waited for so long.
+    Close(SyncSender<()>, Duration),
 }
 
 type Reply = SyncSender<Result<Answer, Error>>;
@@ -120,7 +122,9 @@ impl ClientTask {
                 biased;
                 Some((conn, event)) = inbox.recv() => self.link_event(conn, event),
                 ask = asks.recv() => match ask {
-                    Some(Ask::Close(reply)) => return self.close(&reply),
+                    Some(Ask::Close(reply, patience)) => {
+                        return self.close(inbox, &reply, patience).await;
+                    }
                     Some(ask) => self.ask(ask),
                     None => return,
                 },
@@ -163,7 +167,7 @@ impl ClientTask {
                 self.stalled = false;
                 self.session.handle_stalled(now, false);
             }
-            Ask::Close(_) => unreachable!("the loop takes it"),
+            Ask::Close(..) => unreachable!("the loop takes it"),
         }
     }
 
@@ -302,9 +306,34 @@ impl ClientTask {
 
     // --- The end
 
-    fn close(mut self, reply: &SyncSender<()>) {
+    /// The name service closes the connection when it has the goodbye, and a durable one only when
+    /// that is recorded: until then a successor might be kept waiting for this client.
+    async fn close(
+        mut self,
+        mut inbox: UnboundedReceiver<(ConnectionId, LinkEvent)>,
+        reply: &SyncSender<()>,
+        patience: Duration,
+    ) {
         self.session.handle_close(clock::now());
-        self.carry_out();
+        let mut parting = None;
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Close { conn } if parting == Some(conn) => {}
+                Output::Send { conn, message: ClientMessage::Goodbye } => {
+                    parting = Some(conn);
+                    self.carry_out_one(Output::Send { conn, message: ClientMessage::Goodbye });
+                }
+                output => self.carry_out_one(output),
+            }
+        }
+        let until = tokio::time::Instant::now() + patience;
+        while let Some(conn) = parting.filter(|conn| self.links.contains_key(conn)) {
+            match tokio::time::timeout_at(until, inbox.recv()).await {
+                Ok(Some((from, LinkEvent::Disconnected(_)))) if from == conn => break,
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
         // Dropping the links writes what was sent and closes them.
         self.links.clear();
         let _ = reply.send(());

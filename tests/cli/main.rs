@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod data;
 mod leadership;
 
 use std::io::{BufRead, BufReader, Read};
@@ -353,7 +354,8 @@ fn arguments_that_can_t_be_used_are_named_with_a_remedy() {
 fn help_and_version_are_everywhere() {
     assert!(succeed(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
     let top = succeed(&["--help"]);
-    for command in ["serve", "status", "watch", "resign", "transfer"] {
+    for command in ["serve", "status", "watch", "resign", "transfer", "check", "backup", "restore"]
+    {
         assert!(top.contains(command), "{top}");
         let shown = succeed(&[command, "--help"]);
         for part in ["Usage:", "Examples:", &format!("leaderserver {command}")] {

@@ -94,9 +94,9 @@ fn kills_lose_nothing_that_was_acknowledged() {
         }
         let mut pause = Pauses(0x9E37_79B9_7F4A_7C15);
         for _ in 0..kills {
-            let before = written.load(Ordering::Relaxed);
+            let enough = written.load(Ordering::Relaxed) + pause.next(48);
             // At random moments, but some writes are on their way.
-            while written.load(Ordering::Relaxed) < before + pause.next(24) {
+            while written.load(Ordering::Relaxed) < enough {
                 thread::sleep(Duration::from_micros(pause.next(900)));
             }
             server.take().expect("it runs").kill();

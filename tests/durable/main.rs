@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod full;
 mod kills;
 mod program;
 mod restarts;

@@ -46,14 +46,22 @@ impl Place {
     }
 
     pub fn serve_on(&self, data: &Path) -> Program {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_leaderserver"))
+        Self::start(&mut self.command(data))
+    }
+
+    pub fn command(&self, data: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leaderserver"));
+        command
             .args(["serve", "--cold", "--listen", &format!("127.0.0.1:{}", self.port), "--data"])
             .arg(data)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub fn start(command: &mut Command) -> Program {
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         if !line.starts_with("listening on ") {
@@ -81,6 +89,10 @@ pub struct Program {
 }
 
 impl Program {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// kill -9.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -104,13 +116,23 @@ impl Drop for Program {
 
 /// A client whose components have an election each.
 pub fn client(endpoint: &str, name: &str) -> LeaderClient {
-    let config = ClientConfig {
+    client_with(endpoint, name, |_| {})
+}
+
+/// As [`client`], with other settings.
+pub fn client_with(
+    endpoint: &str,
+    name: &str,
+    change: impl FnOnce(&mut ClientConfig),
+) -> LeaderClient {
+    let mut config = ClientConfig {
         endpoint: Some(Endpoint::parse(endpoint).unwrap()),
         namespace: Some(Name::new("namespace", "/durable").unwrap()),
         name: Name::new("name", name).unwrap(),
         mode: Mode::PerComponent,
         ..ClientConfig::default()
     };
+    change(&mut config);
     LeaderClient::open(config, None).unwrap()
 }
 

@@ -68,6 +68,31 @@ Examples:
   leaderserver transfer --to 17
   leaderserver transfer dispatcher --to '4711@host' --namespace /default";
 
+const CHECK_EXAMPLES: &str = "\
+Changes nothing. Fails if anything is damaged, and names the file. A server may be running on the
+directory; after one that was stopped in good order every byte is compared, after one that was killed
+all that its records depend on.
+
+Examples:
+  leaderserver check /var/lib/leaderserver
+  leaderserver check leaderserver.backup --json";
+
+const BACKUP_EXAMPLES: &str = "\
+All records as of one moment, with checksums over every byte. A server may be running on the directory
+and goes on meanwhile: it hands the backup out itself, to whoever may use its directory.
+
+Examples:
+  leaderserver backup /var/lib/leaderserver leaderserver-monday.backup";
+
+const RESTORE_EXAMPLES: &str = "\
+What the directory then holds is the store as it was backed up and the fences of its elections, under
+a new incarnation and without sessions: clients of earlier servers can't take it for what they knew,
+and checkpoints named in it may be older than the last. A server on it grants leadership only when the
+clients of an earlier server are sure to have given theirs up (serve --cold skips this).
+
+Examples:
+  leaderserver restore leaderserver-monday.backup /var/lib/leaderserver-new";
+
 /// A name service for leadership.
 #[derive(Parser)]
 #[command(name = "leaderserver", version, after_help = EXAMPLES)]
@@ -97,6 +122,12 @@ pub enum Command {
     Resign(ResignArgs),
     /// Asks the leader of an election to step down in favour of another candidate
     Transfer(TransferArgs),
+    /// Looks whether a data directory or a backup is sound
+    Check(CheckArgs),
+    /// Writes a backup of a data directory, also while a server runs on it
+    Backup(BackupArgs),
+    /// Makes a new data directory from a backup
+    Restore(RestoreArgs),
 }
 
 #[derive(Args)]
@@ -195,6 +226,50 @@ pub struct TransferArgs {
 
     #[command(flatten)]
     pub connect: ConnectArgs,
+
+    /// Prints one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub struct CheckArgs {
+    /// A data directory, or a backup
+    #[arg(value_name = "DIR")]
+    pub path: PathBuf,
+
+    /// Prints one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = BACKUP_EXAMPLES)]
+pub struct BackupArgs {
+    /// The data directory
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+
+    /// The file to write, which must not be there
+    #[arg(value_name = "FILE")]
+    pub to: PathBuf,
+
+    /// Prints one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = RESTORE_EXAMPLES)]
+pub struct RestoreArgs {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    pub from: PathBuf,
+
+    /// The data directory to make, which must be empty or not there
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 
     /// Prints one JSON object
     #[arg(long)]

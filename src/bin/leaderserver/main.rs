@@ -5,6 +5,7 @@
 
 mod args;
 mod connect;
+mod data;
 mod logging;
 mod output;
 mod resign;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
         Command::Watch(options) => watch::run(&options),
         Command::Resign(options) => resign::resign(&options),
         Command::Transfer(options) => resign::transfer(&options),
+        Command::Check(options) => data::check(&options),
+        Command::Backup(options) => data::backup(&options),
+        Command::Restore(options) => data::restore(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

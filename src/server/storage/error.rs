@@ -51,7 +51,7 @@ pub enum StorageError {
         /// The file.
         path: PathBuf,
         /// Its format.
-        found: u32,
+        found: u64,
         /// The latest format known here.
         known: u32,
     },

@@ -19,6 +19,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.runtime.highavailability.ClientHighAvailabilityServices;
+import org.apache.flink.runtime.leaderelection.LeaderElection;
 import org.junit.jupiter.api.Test;
 
 /** Where a client looks for the cluster when it can't ask the LeaderServer. */
@@ -87,6 +88,23 @@ class ClientServicesTest extends ServicesTestBase {
             assertTrue(message.contains("security.ssl.internal.truststore"), message);
             assertTrue(message.contains("/nowhere/trust"), message);
         }
+    }
+
+    /** A client of a LeaderServer of its own needs no storage directory. */
+    @Test
+    void aLeaderServerOfItsOwnIsAsked() throws Exception {
+        final Configuration durable = configuration(NameServices.LEADER_SERVER);
+        final LeaderElection election =
+                services(durable).getClusterRestEndpointLeaderElection();
+        lead(election, "http://rest").awaitGrant();
+        durable.removeKey(NameServices.STORAGE);
+        configuration.addAll(durable);
+        assertEquals("http://rest", foundAddress());
+        // Where it can't be spoken to, the same is taken as for any other.
+        turnTlsOn();
+        configuration.setString("rest.address", "worker-7");
+        configuration.setString("rest.port", "8081");
+        assertEquals("http://worker-7:8081", foundAddress());
     }
 
     @Test

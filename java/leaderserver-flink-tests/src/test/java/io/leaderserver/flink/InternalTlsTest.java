@@ -12,17 +12,23 @@
 
 package io.leaderserver.flink;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.leaderserver.LeaderServer;
+import io.leaderserver.TlsMaterial;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
 import java.security.MessageDigest;
+import java.util.Map;
 import java.util.UUID;
+import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.runtime.highavailability.HighAvailabilityServices;
 import org.apache.flink.runtime.leaderelection.LeaderElection;
 import org.apache.logging.log4j.Level;
 import org.junit.jupiter.api.BeforeAll;
@@ -69,11 +75,7 @@ class InternalTlsTest extends ServicesTestBase {
     }
 
     private static String fingerprint(String algorithm) throws Exception {
-        final KeyStore store = KeyStore.getInstance("PKCS12");
-        try (InputStream in = Files.newInputStream(own)) {
-            store.load(in, Stores.password());
-        }
-        final byte[] encoded = store.getCertificate("flink.internal").getEncoded();
+        final byte[] encoded = keyStore().getCertificate("flink.internal").getEncoded();
         final StringBuilder text = new StringBuilder();
         for (byte each : MessageDigest.getInstance(algorithm).digest(encoded)) {
             text.append(text.length() == 0 ? "" : ":").append(String.format("%02X", each));
@@ -108,6 +110,40 @@ class InternalTlsTest extends ServicesTestBase {
                         client(new Configuration(configuration))
                                 .getClusterRestEndpointLeaderRetriever())
                 .await("https://rest", id);
+    }
+
+    /** A LeaderServer of its own has the same certificates. */
+    @Test
+    void aLeaderServerOfItsOwn() throws Exception {
+        final TlsMaterial tls =
+                TlsMaterial.fromKeyStores(keyStore(), Stores.password(), keyStore(), null);
+        final LeaderServer server =
+                closing(
+                        LeaderServer.start(Map.of("listen", "127.0.0.1:0", "cold", "true"), tls));
+        final Configuration durable = configuration(NameServices.LEADER_SERVER);
+        durable.setString(NameServices.ENDPOINT, "leader://127.0.0.1:" + server.port());
+        Stores.configure(durable, own, own);
+        final HighAvailabilityServices services = services(durable);
+        assertFound(new Configuration(durable), services.getDispatcherLeaderElection());
+        assertEquals(
+                1,
+                services.getCheckpointRecoveryFactory()
+                        .createCheckpointIDCounter(new JobID())
+                        .getAndIncrement());
+        final LeaderElection rest = services.getClusterRestEndpointLeaderElection();
+        final UUID id = lead(rest, "https://rest").awaitGrant();
+        listenTo(client(durable).getClusterRestEndpointLeaderRetriever())
+                .await("https://rest", id);
+        durable.setString("security.ssl.internal.enabled", "false");
+        assertRefused(durable, "127.0.0.1:" + server.port());
+    }
+
+    private static KeyStore keyStore() throws Exception {
+        final KeyStore store = KeyStore.getInstance("PKCS12");
+        try (InputStream in = Files.newInputStream(own)) {
+            store.load(in, Stores.password());
+        }
+        return store;
     }
 
     @Test

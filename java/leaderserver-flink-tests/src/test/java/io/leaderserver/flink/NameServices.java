@@ -86,9 +86,8 @@ enum NameServices {
 
     private static String temporaryDirectory() {
         try {
-            final Path directory = Files.createTempDirectory("storage");
-            directory.toFile().deleteOnExit();
-            return directory.toUri().toString();
+            final Path parent = Files.createDirectories(Path.of("target", "storage"));
+            return Files.createTempDirectory(parent, "").toAbsolutePath().toUri().toString();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

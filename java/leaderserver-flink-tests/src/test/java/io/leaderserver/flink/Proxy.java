@@ -12,6 +12,7 @@
 
 package io.leaderserver.flink;
 
+import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -19,6 +20,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -30,7 +32,11 @@ final class Proxy implements AutoCloseable {
         /** What is open ends, and what is opened ends at once. */
         CUT,
         /** Everything can be opened, and nothing comes through. */
-        SILENT
+        SILENT,
+        /** As FORWARD until the next write to the store, which begins DEAF. */
+        DEAF_FROM_WRITE,
+        /** Requests come through, and replies do not. */
+        DEAF
     }
 
     /** One for each attempt to connect that met with no success. */
@@ -66,6 +72,14 @@ final class Proxy implements AutoCloseable {
     void silence() {
         mode = Mode.SILENT;
         endAll();
+    }
+
+    /**
+     * From the next write to the store on, that one included, lets requests through and no replies,
+     * on connections that are open, too.
+     */
+    void dropRepliesFromNextWrite() {
+        mode = Mode.DEAF_FROM_WRITE;
     }
 
     /** Forwards from now on. */
@@ -114,27 +128,53 @@ final class Proxy implements AutoCloseable {
             return;
         }
         open.add(server);
-        start("up", () -> copy(client, server));
-        start("down", () -> copy(server, client));
-        if (mode != Mode.FORWARD) {
+        start("up", () -> pass(client, server, this::requests));
+        start("down", () -> pass(server, client, this::replies));
+        if (mode == Mode.CUT || mode == Mode.SILENT) {
             end(client);
         }
     }
 
-    private void copy(Socket from, Socket to) {
-        final byte[] buffer = new byte[64 * 1024];
+    private void pass(Socket from, Socket to, Copy copy) {
         try {
-            final InputStream in = from.getInputStream();
-            final OutputStream out = to.getOutputStream();
-            for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
-                out.write(buffer, 0, count);
-            }
+            copy.run(from.getInputStream(), to.getOutputStream());
         } catch (IOException e) {
             // One of the two has ended.
         } finally {
             end(from);
             end(to);
         }
+    }
+
+    private void requests(InputStream from, OutputStream to) throws IOException {
+        final DataInputStream in = new DataInputStream(from);
+        while (true) {
+            final byte[] body = new byte[in.readInt()];
+            in.readFully(body);
+            if (mode == Mode.DEAF_FROM_WRITE && isWrite(body)) {
+                mode = Mode.DEAF;
+            }
+            to.write(ByteBuffer.allocate(4 + body.length).putInt(body.length).put(body).array());
+        }
+    }
+
+    /** See proto/leaderserver.proto: field 16, length-delimited. */
+    private static boolean isWrite(byte[] body) {
+        return body.length > 2 && body[0] == (byte) 0x82 && body[1] == 0x01;
+    }
+
+    private void replies(InputStream from, OutputStream to) throws IOException {
+        final byte[] buffer = new byte[64 * 1024];
+        for (int count = from.read(buffer); count >= 0; count = from.read(buffer)) {
+            if (mode != Mode.DEAF) {
+                to.write(buffer, 0, count);
+            }
+        }
+    }
+
+    /** Copies until the end. */
+    private interface Copy {
+        void run(InputStream from, OutputStream to) throws IOException;
     }
 
     private void end(Socket socket) {

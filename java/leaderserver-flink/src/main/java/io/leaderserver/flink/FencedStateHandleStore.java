@@ -191,7 +191,9 @@ final class FencedStateHandleStore<T extends Serializable>
             keys.check();
             remove(entry, entry.version());
         } catch (Exception e) {
-            LOG.warn("The removal of {} could not be ended.", entry.key(), e);
+            if (!FencedKeys.isRefusal(e)) {
+                LOG.warn("The removal of {} could not be ended.", entry.key(), e);
+            }
         }
     }
 
