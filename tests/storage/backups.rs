@@ -29,6 +29,8 @@ fn a_backup_during_commits_is_of_one_commit() {
             }
             model.number
         });
+        // Also if something below fails.
+        let stop = Stop(&done);
         let mut before = 1;
         for number in 0..12 {
             let file = folder.join(&format!("backup.{number}"));
@@ -44,11 +46,19 @@ fn a_backup_during_commits_is_of_one_commit() {
             assert!(expected.is(&records), "all records of commit {}", report.commits);
             fs::remove_dir_all(copy).unwrap();
         }
-        done.store(true, Ordering::Relaxed);
+        drop(stop);
         assert!(writer.join().unwrap() > before, "commits went on");
     });
     drop(storage);
     assert!(check(&directory).unwrap().every_byte);
+}
+
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Of a server in another process, and of none.
