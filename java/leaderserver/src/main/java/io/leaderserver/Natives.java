@@ -310,8 +310,8 @@ final class Natives {
      * @param versions for REPLACE and DELETE_VERSION, else not looked at
      * @param values for CREATE and REPLACE, else not looked at
      * @param written gets the version of what was created and replaced, and how many were deleted
-     * @throws LeaderServerException beside the codes of the store TOO_LARGE, before anything is
-     *     copied that no write may take
+     * @throws LeaderServerException with the codes of the store; LIMIT before anything is copied that
+     *     no write may take
      */
     static native void storeWrite(
             long client,
