@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use leaderserver::core::error::Error;
+use leaderserver::core::ids::Revision;
 use leaderserver::core::name_service::FENCE_KEPT;
 use leaderserver::core::session::Answer;
 use leaderserver::core::store::{Fence, OperationKind, StoreError};
@@ -204,6 +206,25 @@ fn p2_only_granted_epochs_write() {
         world.create(a, fence, "k", LONG);
         wait_for_answer(&mut world, a, number + 1);
         assert!(matches!(outcome(&world, a), Some(Err(StoreError::Fenced { .. }))));
+    }
+    assert_eq!(keys(&world), 0);
+}
+
+/// A transaction that is in its own way: no version is named that is undone with it, for the next
+/// step will have that revision (seed 37 of the walk).
+#[test]
+fn r11_a_refused_transaction_names_no_version_of_its_own() {
+    let (mut world, [(a, of_a), _]) = leader_and_follower(Setup::default());
+    let fence = world.fence(a, of_a).expect("it leads");
+    let value = Bytes::from_static(b"v");
+    let create = || OperationKind::Create { key: name("k"), value: value.clone() };
+    let version = Revision(1);
+    let replace = OperationKind::Replace { key: name("k"), version, value: value.clone() };
+    let delete = OperationKind::Delete { key: name("k"), version: Some(version) };
+    for (number, second) in [create(), replace, delete].into_iter().enumerate() {
+        world.write(a, fence.clone(), vec![create(), second], LONG);
+        wait_for_answer(&mut world, a, number + 1);
+        assert!(matches!(outcome(&world, a), Some(Err(StoreError::Invalid(_)))), "{number}");
     }
     assert_eq!(keys(&world), 0);
 }

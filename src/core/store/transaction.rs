@@ -65,16 +65,17 @@ impl Store {
         match &operation.kind {
             OperationKind::Create { key, value } => {
                 if let Some(there) = self.get(election, key) {
+                    check_is_former(key, there, next)?;
                     return Err(StoreError::Exists { key: key.clone(), version: there.version });
                 }
                 put(self, key, Some(Entry { version: next, value: value.clone() }));
             }
             OperationKind::Replace { key, version, value } => {
-                self.check_version(election, key, Some(*version))?;
+                self.check_version(election, key, Some(*version), next)?;
                 put(self, key, Some(Entry { version: next, value: value.clone() }));
             }
             OperationKind::Delete { key, version } => {
-                self.check_version(election, key, *version)?;
+                self.check_version(election, key, *version, next)?;
                 put(self, key, None);
                 *deleted += 1;
             }
@@ -93,10 +94,12 @@ impl Store {
         election: &Name,
         key: &Name,
         asked: Option<Revision>,
+        next: Revision,
     ) -> Result<(), StoreError> {
         match self.get(election, key) {
             None => Err(StoreError::NotFound { key: key.clone() }),
             Some(there) if asked.is_some_and(|asked| asked != there.version) => {
+                check_is_former(key, there, next)?;
                 Err(StoreError::Changed { key: key.clone(), version: there.version })
             }
             Some(_) => Ok(()),
@@ -133,6 +136,15 @@ impl Store {
         }
         before
     }
+}
+
+/// What is in the way was there before this step. Of what the step itself has written no version may
+/// be named: it is undone, and another step will have that revision.
+fn check_is_former(key: &Name, there: &Entry, next: Revision) -> Result<(), StoreError> {
+    if there.version == next {
+        return Err(StoreError::Invalid(format!("it can't write '{key}' twice")));
+    }
+    Ok(())
 }
 
 /// A store over its limits may still shrink.
