@@ -190,9 +190,12 @@ impl World {
             server.unacked.take_if(|unacked| *unacked == (to.0, *sequence));
         }
         let now = server.clock.at(self.now);
-        if let Some(process) = self.net.links.get(&to.0).map(|link| link.process) {
+        let link = self.net.links.get(&to.0).map(|link| (link.process, link.server_open));
+        if let Some((process, open)) = link {
             let namespace = self.processes[process].namespace.clone();
-            self.check_shown(&namespace, to.0, &message);
+            if open {
+                self.check_shown(&namespace, to.0, &message);
+            }
             self.truth.server_sent(process, &namespace, (era, to.0, now), &message);
         }
         if let ServerMessage::Written { request, result } = &message {
@@ -214,6 +217,7 @@ impl World {
             }
             server.service.handle_timeout(moment);
             self.drain_server();
+            self.record();
         }
         self.fail("no spinning", "the name service wants to be called again and again");
     }
@@ -263,6 +267,12 @@ impl World {
     pub fn status(&self) -> Status {
         let server = self.server.as_ref().expect("a server runs");
         server.service.status(server.clock.at(self.now), None)
+    }
+
+    /// Its revision; of a server that does not run, none.
+    pub fn status_revision(&self) -> u64 {
+        let server = self.server.as_ref();
+        server.map_or(0, |server| server.service.status(server.clock.at(self.now), None).revision)
     }
 
     /// One election, as the server has it.

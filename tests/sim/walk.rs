@@ -3,12 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use bytes::Bytes;
 use leaderserver::core::config::{Mode, Timing};
 use leaderserver::core::contenders::{Callback, RegistrationId};
 use leaderserver::core::ids::{Epoch, LeaderSessionId};
+use leaderserver::core::records::StoredRecord;
 use leaderserver::core::session::RequestKind;
-use leaderserver::core::store::{Fence, OperationKind};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -17,6 +16,9 @@ use crate::net::{Direction, Route};
 use crate::process::Ask;
 use crate::users::Manners;
 use crate::world::{Setup, World, name};
+
+mod servers;
+mod stores;
 
 /// How many seeds are walked where `SEEDS` does not say.
 const SEEDS: u64 = 3000;
@@ -82,6 +84,10 @@ struct Walker {
     in_job_manager: bool,
     /// How many keys were thought of.
     keys: u64,
+    /// Who only asks for the status.
+    observer: Option<usize>,
+    /// A backup of the data directory.
+    backup: Option<Vec<StoredRecord>>,
 }
 
 impl Walker {
@@ -92,8 +98,12 @@ impl Walker {
         if loud {
             println!("{setup:?}, in the JobManager: {in_job_manager}");
         }
-        let world = World::new(setup);
-        let mut walker = Walker { world, rng, in_job_manager, keys: 0 };
+        // A new data directory may have had another before it (R12).
+        let cold = setup.disk.is_none() || rng.next_u64() % 4 > 0;
+        let mut world = World::empty(setup);
+        world.start_server(cold);
+        let mut walker =
+            Walker { world, rng, in_job_manager, keys: 0, observer: None, backup: None };
         if in_job_manager {
             walker.start_job_manager();
         }
@@ -121,7 +131,8 @@ impl Walker {
 
     fn living(&self) -> Vec<usize> {
         let processes = &self.world.processes;
-        let lives = |i: &usize| processes[*i].alive && !processes[*i].closed;
+        let lives =
+            |i: &usize| processes[*i].alive && !processes[*i].closed && self.observer != Some(*i);
         (0..processes.len()).filter(lives).collect()
     }
 
@@ -146,10 +157,11 @@ impl Walker {
     // --- What happens
 
     fn do_something(&mut self) {
-        if self.world.server.is_none() && self.pick(3) == 0 {
+        let durable = self.world.disk.is_some();
+        if self.world.server.is_none() && self.pick(if durable { 1 } else { 3 }) == 0 {
             return self.restart_server();
         }
-        match self.pick(115) {
+        match self.pick(if durable { 139 } else { 121 }) {
             0..12 => self.contend(),
             12..20 => self.close_contender(),
             20..21 => self.abandon(),
@@ -169,7 +181,10 @@ impl Walker {
             88..94 => self.operate(),
             94..96 => self.rebind(),
             96..98 => self.take_something(),
-            100.. => self.write(),
+            100..116 => self.write(),
+            116..120 => self.read(),
+            120..122 => self.observe(),
+            122.. => self.trouble_with_disk(),
             _ => {}
         }
     }
@@ -309,44 +324,12 @@ impl Walker {
         }
     }
 
-    fn stop_server(&mut self) {
-        if self.world.server.is_none() {
-            return;
-        }
-        match self.pick(2) {
-            0 if !self.world.server.as_ref().expect("it runs").paused && !self.in_job_manager => {
-                self.world.stop_server();
-            }
-            1 => {
-                self.world.kill_server(true);
-                self.world.net.host_down = self.pick(1) == 0;
-            }
-            _ => self.world.kill_server(false),
-        }
-    }
-
-    fn restart_server(&mut self) {
-        self.world.net.host_down = false;
-        self.world.start_server(false);
-        if self.in_job_manager {
-            self.start_job_manager();
-        }
-    }
-
     fn start_job_manager(&mut self) {
         let label = format!("j{}", self.world.processes.len());
         let i = self.world.process_by(&label, "/flink", Route::Local);
         for component in COMPONENTS {
             let manners = self.manners();
             self.world.contend_with(i, component, manners);
-        }
-    }
-
-    fn pause_server(&mut self) {
-        let most = self.session_timeout() * 3 / 2;
-        let pause = Duration::from_nanos(self.pick(most));
-        if self.world.server.as_ref().is_some_and(|server| !server.paused) {
-            self.world.pause_server(pause);
         }
     }
 
@@ -414,37 +397,6 @@ impl Walker {
         self.world.request(i, kind, ms(3000));
     }
 
-    /// Somebody writes under an epoch that it was granted, which need not be its present one.
-    fn write(&mut self) {
-        let Some((i, id)) = self.some_contender() else { return };
-        let process = &self.world.processes[i];
-        let user = &process.users[&id];
-        let election = process.mode.election_of(&user.component);
-        let told = user.told.iter().filter_map(|(_, callback)| match callback {
-            Callback::Grant(id) => Some(id.epoch),
-            _ => None,
-        });
-        let told: Vec<Epoch> = told.collect();
-        let last = told.last().copied();
-        let any = self.one_of(&told);
-        let Some(epoch) = (if self.pick(3) == 0 { any } else { last }) else { return };
-        let fence = Fence { election, epoch };
-        let timeout = Duration::from_nanos(self.pick(3 * self.session_timeout()));
-        for _ in 0..=self.pick(3) {
-            self.keys += 1;
-            let key = name(&format!("{}/{}", self.pick(2), self.keys));
-            let create = OperationKind::Create { key, value: Bytes::from_static(b"value") };
-            let prefix = format!("{}/", self.pick(2));
-            let kinds = match self.pick(9) {
-                0 => vec![],
-                1 => vec![OperationKind::DeletePrefix { prefix }],
-                2 => vec![OperationKind::DeletePrefix { prefix }, create],
-                _ => vec![create],
-            };
-            self.world.write(i, fence.clone(), kinds, timeout);
-        }
-    }
-
     /// The client is moved away from its name service, or to it.
     fn rebind(&mut self) {
         if let Some(i) = self.somebody_remote() {
@@ -457,6 +409,7 @@ impl Walker {
 
     fn end_well(&mut self) {
         let session = self.world.setup.timing.session_timeout;
+        self.world.mend_server();
         if self.world.server.is_none() {
             self.restart_server();
         }
@@ -482,6 +435,13 @@ fn any_setup(seed: u64, loud: bool, rng: &mut ChaCha8Rng) -> Setup {
     let timing = Timing { session_timeout: ms(session), disconnect_grace: ms(grace) };
     let delay = pick(&[1, 1, 5, 20, session / 50, session / 8]) * MS;
     let latency = pick(&[MS / 10, MS / 10, MS, 5 * MS, 60 * MS]);
+    // A fast disk, a slow one, and one that takes as long as anything else.
+    let disk = match pick(&[0, 0, 0, 1, 1, 2, 3]) {
+        0 => None,
+        1 => Some((MS / 50, MS / 2)),
+        2 => Some((MS, 50 * MS)),
+        _ => Some((MS, session / 2 * MS)),
+    };
     let retrieval_timeout = match pick(&[0, 1, 1, 2, 3]) {
         0 => None,
         1 => Some(session),
@@ -500,7 +460,7 @@ fn any_setup(seed: u64, loud: bool, rng: &mut ChaCha8Rng) -> Setup {
         latency: (1_000, latency),
         drift: true,
         one_at_a_time: pick(&[0, 1]) == 1,
-        disk: None,
+        disk,
         old_copies: false,
     }
 }

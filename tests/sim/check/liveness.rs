@@ -8,16 +8,14 @@ use leaderserver::core::ids::{LeaderSessionId, Name};
 use leaderserver::core::name_service::FENCE_KEPT;
 use leaderserver::core::store::ANSWERS_KEPT;
 
+use crate::clock::MS;
 use crate::world::World;
 
 impl World {
     /// Mends everything: server, paths, pauses, stalls.
     pub fn mend(&mut self) {
         self.net.host_down = false;
-        if self.disk.is_some() {
-            self.fill_disk(false);
-            self.disk_goes_on();
-        }
+        self.mend_server();
         if self.server.is_none() {
             self.start_server(false);
         }
@@ -28,6 +26,19 @@ impl World {
             if !self.processes[process].fetching {
                 self.set_fetching(process, true);
             }
+        }
+    }
+
+    /// Mends its disk, and ends a server that stops.
+    pub fn mend_server(&mut self) {
+        if let Some(disk) = &mut self.disk {
+            disk.trap = None;
+            disk.latency = (MS / 50, MS / 2);
+            self.fill_disk(false);
+            self.disk_goes_on();
+        }
+        if self.server.as_ref().is_some_and(|server| server.stopping) {
+            self.kill_server(false);
         }
     }
 

@@ -209,7 +209,7 @@ fn election_of(record: &Record) -> Option<ElectionRecord> {
 }
 
 /// Whoever writes was told its epoch, so that was durable before; and it was the last.
-fn holds(namespace: &Name, write: &Write, before: &Known) -> bool {
+pub fn holds(namespace: &Name, write: &Write, before: &Known) -> bool {
     write.fences.iter().all(|fence| {
         let (namespace, election) = (namespace.clone(), fence.election.clone());
         let found = before.get(&RecordKey::Election { namespace, election });
@@ -234,13 +234,18 @@ fn undone(namespace: &Name, write: &Write, written: Written, after: &Known) -> O
     };
     let changed = written.deleted > 0 || write.operations.iter().any(|o| makes(&o.kind));
     for operation in &write.operations {
-        let OperationKind::DeletePrefix { prefix } = &operation.kind else { continue };
         let left = entries().find(|(election, key, entry)| {
             let older = match changed {
                 true => entry.version < written.revision,
                 false => entry.version <= written.revision,
             };
-            **election == operation.election && key.as_str().starts_with(prefix) && older
+            let meant = match &operation.kind {
+                OperationKind::DeletePrefix { prefix } => key.as_str().starts_with(prefix),
+                OperationKind::Create { key: meant, .. }
+                | OperationKind::Replace { key: meant, .. }
+                | OperationKind::Delete { key: meant, .. } => *key == meant,
+            };
+            **election == operation.election && meant && older
         });
         if let Some((_, key, entry)) = left {
             return Some(format!("'{key}' is there: {entry:?}"));

@@ -11,7 +11,7 @@ use leaderserver::core::ids::{
     Epoch, LeaderInformation, LeaderSessionId, Name, Revision, SessionId,
 };
 use leaderserver::core::records::{ComponentRecord, ElectionRecord, Head, Record, RecordKey};
-use leaderserver::core::store::{Entry, Page, Query, StoreError};
+use leaderserver::core::store::{Entry, Page, Query, StoreError, Write};
 use leaderserver::core::wire::message::{ClientMessage, Hello, Leading, ServerMessage, Welcome};
 use leaderserver::core::wire::status::{NamespaceStatus, Status};
 
@@ -99,10 +99,19 @@ impl World {
     }
 
     /// Why a write was refused is of the disk, too.
-    pub(crate) fn check_refusal(&self, namespace: &Name, asked_at: Revision, error: &StoreError) {
+    pub(crate) fn check_refusal(
+        &self,
+        namespace: &Name,
+        write: &Write,
+        asked_at: Revision,
+        error: &StoreError,
+    ) {
         let Some(disk) = &self.disk else { return };
         let head = disk.head().expect("somebody was welcomed");
         let recorded = Recorded { known: &disk.known, head, namespace: namespace.clone() };
+        // Those of the simulation are about one election.
+        let of = write.operations.first().map(|operation| &operation.election);
+        let of = of.unwrap_or(namespace);
         let verdict = match error {
             StoreError::Fenced { election, last, .. } => {
                 let on_disk = recorded
@@ -111,11 +120,11 @@ impl World {
                 verdict(on_disk >= *last, || format!("granted last is {on_disk}"))
             }
             StoreError::Exists { key, version } | StoreError::Changed { key, version } => {
-                recorded.was_there(key, *version)
+                recorded.was_there(of, key, *version)
             }
             StoreError::NotFound { key } => {
                 let old = |entry: &&Entry| entry.version <= asked_at;
-                let there = recorded.entries_of(key).find(old);
+                let there = recorded.entry(of, key).filter(old);
                 verdict(there.is_none(), || format!("there is {there:?}"))
             }
             _ => Ok(()),
@@ -155,9 +164,12 @@ impl Recorded<'_> {
         })
     }
 
-    /// The entries with that key, of whichever election.
-    fn entries_of(&self, wanted: &Name) -> impl Iterator<Item = &Entry> {
-        self.entries().filter(move |(_, key, _)| *key == wanted).map(|(_, _, entry)| entry)
+    fn entry(&self, election: &Name, key: &Name) -> Option<&Entry> {
+        let (namespace, election) = (self.namespace.clone(), election.clone());
+        match self.known.get(&RecordKey::Entry { namespace, election, key: key.clone() }) {
+            Some(Record::Entry(entry)) => Some(entry),
+            _ => None,
+        }
     }
 
     fn has_mode(&self) -> Verdict {
@@ -234,20 +246,19 @@ impl Recorded<'_> {
         verdict(right, || format!("recorded is {found:?}, at {:?}", self.head.revision))
     }
 
-    fn was_there(&self, key: &Name, version: Revision) -> Verdict {
+    fn was_there(&self, election: &Name, key: &Name, version: Revision) -> Verdict {
         self.revision(version)?;
-        let mut there = self.entries_of(key);
-        let later = there.any(|entry| entry.version >= version);
-        let gone = self.entries_of(key).next().is_none() && version < self.head.revision;
-        verdict(later || gone, || "it is not recorded".to_owned())
+        let there = self.entry(election, key).map(|entry| entry.version);
+        let right = match there {
+            Some(there) => there >= version,
+            // It was deleted since.
+            None => version < self.head.revision,
+        };
+        verdict(right, || format!("recorded is {there:?}"))
     }
 
     fn page(&self, query: &Query, page: &Page) -> Verdict {
         self.revision(page.revision)?;
-        for entry in &page.entries {
-            verdict(entry.version <= page.revision, || format!("{entry:?} is of later"))?;
-            self.was_there(&entry.key, entry.version)?;
-        }
         let (of, asked): (&Name, Box<dyn Fn(&Name) -> bool>) = match query {
             Query::Get { election, key } => (election, Box::new(move |there| there == key)),
             Query::List { election, prefix, after, .. } => {
@@ -260,6 +271,10 @@ impl Recorded<'_> {
                 (election, Box::new(asked))
             }
         };
+        for entry in &page.entries {
+            verdict(entry.version <= page.revision, || format!("{entry:?} is of later"))?;
+            self.was_there(of, &entry.key, entry.version)?;
+        }
         for (_, key, entry) in
             self.entries().filter(|(election, key, _)| *election == of && asked(key))
         {
@@ -292,7 +307,14 @@ impl Recorded<'_> {
     }
 
     fn namespace_status(&self, of: &NamespaceStatus, at: Revision, complete: bool) -> Verdict {
-        if complete && !of.mode.is_empty() {
+        let sessions = || {
+            self.known.values().filter_map(|record| match record {
+                Record::Session(session) => Some(&session.namespace),
+                _ => None,
+            })
+        };
+        // With its last session a namespace forgets its mode.
+        if complete && !of.mode.is_empty() && sessions().any(|there| *there == self.namespace) {
             self.has_mode()?;
         }
         for election in of.elections.iter().filter(|election| election.epoch != 0) {

@@ -15,6 +15,7 @@ use leaderserver::core::session::Answer;
 use leaderserver::core::store::{ANSWERS_KEPT, OperationKind, StoreError, Write, WriteId, Written};
 use leaderserver::core::wire::message::ClientMessage;
 
+use super::recorded::holds;
 use crate::clock::nanos;
 use crate::world::World;
 
@@ -50,8 +51,9 @@ pub struct Writes {
 struct Pending {
     namespace: Name,
     write: Write,
-    /// What was recorded when it came.
+    /// What was recorded when it came, and whether its epochs were those granted last.
     at: Revision,
+    holds: bool,
 }
 
 impl Writes {
@@ -80,13 +82,16 @@ impl World {
         let namespace = self.processes[process].namespace.clone();
         let head = self.disk.as_ref().and_then(|disk| disk.head());
         let at = head.map_or(Revision(0), |head| head.revision);
+        let disk = self.disk.as_ref();
+        let holds = disk.is_some_and(|disk| holds(&namespace, write, &disk.known));
         let writes = &mut self.truth.writes;
         let write = (**write).clone();
         writes.received.insert((namespace.clone(), write.id), write.clone());
         let had_below = writes.had_below.entry(write.id.client).or_default();
         *had_below = (*had_below).max(write.had_below);
         writes.seen.insert((process, *request), write.id);
-        writes.pending.insert((link, *request), Pending { namespace, write, at });
+        let pending = Pending { namespace, write, at, holds };
+        writes.pending.insert((link, *request), pending);
     }
 
     /// The server answers a write: what it says was done before, on the disk if there is one, else
@@ -99,11 +104,11 @@ impl World {
     ) {
         let era = self.era;
         let pending = self.truth.writes.pending.remove(&(link, request));
-        let Pending { namespace, write, at } =
+        let Pending { namespace, write, at, holds } =
             pending.expect("an answer to a write that was received");
         let first = self.truth.writes.applied.get(&write.id).copied();
         if let Err(error) = result {
-            self.check_refusal(&namespace, at, error);
+            self.check_refusal(&namespace, &write, at, error);
         }
         match (result, first) {
             (Ok(written), Some((then, answered))) => {
@@ -114,7 +119,15 @@ impl World {
                 }
                 self.check_answer_on_disk(&namespace, write.id, *written);
             }
-            (Ok(_), None) if self.disk.is_some() && !write.operations.is_empty() => {
+            // Applied, and not waited for any more, before it was recorded.
+            (Ok(_), None) if self.disk.is_some() && self.may_be_released(write.id) => {}
+            (Ok(_), None) if self.disk.is_some() && write.operations.is_empty() => {
+                // As of when it came; another may have been granted since.
+                if !holds {
+                    self.fail("P2", &format!("another was granted, but it holds: {write:?}"));
+                }
+            }
+            (Ok(_), None) if self.disk.is_some() => {
                 self.fail("R11", &format!("{result:?}, but that is not recorded: {write:?}"));
             }
             (Ok(written), None) => self.check_applied(&namespace, &write, *written),
