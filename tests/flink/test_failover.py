@@ -71,13 +71,17 @@ class Killed(FlinkTest):
     def test_5_a_leader_that_is_stopped_hands_over(self):
         leader = self.one.leader()
         stopped = self.one.stop_leader()
-        self.one.recovered(stopped)
+        ended = time.time()
+        term = self.one.recovered(stopped)
+        self.assertLess(term.granted, ended, "it was succeeded only after its end")
         self.assert_quiet(leader)
         self.one.add_job_manager()
         self.one.wait_for_standbys()
         self.assert_exact(self.one)
 
     def test_6_after_a_cancel_nothing_of_the_job_remains(self):
+        self.assertTrue(self.one.service.stored())
+        self.assertNotEqual(self.one.service.keys(), 0)
         self.one.cluster.cli("cancel", self.one.job_id)
         self.assert_nothing_remains(self.one)
 

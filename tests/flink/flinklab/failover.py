@@ -54,6 +54,7 @@ class Failover:
             processes, directory, self._flink, self.service, jars, config=config, **more
         )
         self.job_managers = []  # all that ever were
+        self.dispensable = []  # those of them that may end by themselves
         self.task_managers = []
         self.job_id = None
 
@@ -88,7 +89,14 @@ class Failover:
         return self.job_managers[-1]
 
     def wait_for_standbys(self):
-        """Until every JobManager that lives stands in line."""
+        """Until every JobManager that lives stands in line: not before its REST endpoint listens,
+        so that the name service is not asked while the JVM starts."""
+        wait_for(
+            "all REST endpoints",
+            lambda: all(p.rest_address() for p in self.living),
+            90,
+            self.needs,
+        )
         wait_for(
             "all JobManagers in line",
             lambda: self.service.standing(self.living) == len(self.living),
@@ -112,7 +120,8 @@ class Failover:
     @property
     def needs(self):
         """The processes without which nothing awaited will come."""
-        return [self.service.process, *self.living, *self.task_managers]
+        job_managers = [p for p in self.living if p not in self.dispensable]
+        return [self.service.process, *job_managers, *self.task_managers]
 
     def terms(self):
         """All terms of leadership so far, in the order of their grants."""
@@ -187,7 +196,7 @@ class Failover:
         return _timed(self._leading().kill)
 
     def stop_leader(self):
-        """`jobmanager.sh stop`; returns the moment, after its process has ended."""
+        """`jobmanager.sh stop`, until its process has ended; returns the moment of the call."""
         return _timed(self._leading().stop_with_script)
 
     def pause_in_checkpoint(self, job_manager):
