@@ -2,12 +2,17 @@
 
 use bytes::Bytes;
 use leaderserver::core::config::{Mode, ServerConfig, Timing};
-use leaderserver::core::ids::{Candidacy, ClientId, ConnectionId, Epoch, Incarnation, Revision};
+use leaderserver::core::error::Refusal;
+use leaderserver::core::ids::{
+    Candidacy, ClientId, ConnectionId, Epoch, Incarnation, LeaderSessionId, Revision,
+};
 use leaderserver::core::name_service::{NameService, Output, Peer};
 use leaderserver::core::records::StoredRecord;
 use leaderserver::core::store::{Fence, Operation, OperationKind, StoreError, Write, WriteId};
 use leaderserver::core::time::Moment;
-use leaderserver::core::wire::message::{Addresses, ClientMessage, Hello, Resume, ServerMessage};
+use leaderserver::core::wire::message::{
+    Addresses, ClientMessage, Hello, Leading, Resume, ServerMessage,
+};
 
 use crate::clock::ms;
 use crate::world::name;
@@ -74,6 +79,15 @@ impl Desk {
 
     /// Opens a connection, for a new session or for one that is known.
     fn opens(&mut self, conn: u64, resume: Option<(Resume, Incarnation)>) {
+        self.opens_leading(conn, resume, Vec::new());
+    }
+
+    fn opens_leading(
+        &mut self,
+        conn: u64,
+        resume: Option<(Resume, Incarnation)>,
+        leading: Vec<Leading>,
+    ) {
         let addresses = Addresses { local: "s:1".to_owned(), peer: format!("c:{conn}") };
         self.service.handle_connected(self.now, ConnectionId(conn), Peer::Remote(addresses));
         let seen = resume.as_ref().map(|(_, incarnation)| (*incarnation, Revision(0)));
@@ -85,9 +99,9 @@ impl Desk {
             timing: Timing::default(),
             resume: resume.map(|(resume, _)| resume),
             seen,
-            highest_epoch: Epoch(0),
+            highest_epoch: leading.iter().map(|l| l.id.epoch).max().unwrap_or_default(),
             addresses: None,
-            leading: Vec::new(),
+            leading,
         };
         self.service.handle_message(
             self.now,
@@ -188,4 +202,36 @@ fn a_refusal_for_want_of_room_does_not_wait_for_room() {
         matches!(message, ServerMessage::Written { request: 1, result: Ok(_) })
     };
     assert_eq!(written.iter().filter(|said| applied(said)).count(), 2, "{written:?}");
+}
+
+/// R14: a grant takes no revision, but who leads under an epoch that was never granted here has seen
+/// what came after this copy was made. Under another incarnation it says nothing.
+#[test]
+fn r14_who_leads_under_a_later_epoch_has_seen_more() {
+    let claim = |epoch: Epoch| Leading {
+        election: name("a"),
+        id: LeaderSessionId { epoch, low: 1 },
+        candidacy: Candidacy(1),
+        name: None,
+    };
+    let mut desk = Desk::new();
+    let (resume, incarnation) = desk.welcomes(1);
+    desk.hears(1, join("a", 1));
+    let epoch = granted(&desk.settle()).expect("nobody else stands");
+    let later = Epoch(epoch.0 + 1);
+    let elsewhere = Incarnation(incarnation.0 + 1);
+    let again = |attempt| Resume { attempt, ..resume.clone() };
+    desk.opens_leading(2, Some((again(1), incarnation)), vec![claim(epoch)]);
+    assert!(desk.settle().iter().all(|(_, m)| !matches!(m, ServerMessage::Refused { .. })));
+    let code = |said: &[(u64, ServerMessage)], conn| {
+        said.iter().find_map(|(to, message)| match message {
+            ServerMessage::Refused { code, .. } if *to == conn => Some(*code),
+            _ => None,
+        })
+    };
+    desk.opens_leading(3, Some((again(2), incarnation)), vec![claim(later)]);
+    assert_eq!(code(&desk.settle(), 3), Some(Refusal::OldCopy));
+    let mut desk = Desk::new();
+    desk.opens_leading(1, Some((again(1), elsewhere)), vec![claim(Epoch(1000))]);
+    assert_eq!(code(&desk.settle(), 1), None);
 }
