@@ -64,7 +64,7 @@ pub enum ServerEvent {
     /// It can be again.
     WritesAgain,
     /// A client has seen more than is known here (R14).
-    OldCopy { name: Name, seen: Revision, known: Revision },
+    OldCopy { name: Name, known: Revision },
 }
 
 impl ServerEvent {
@@ -126,12 +126,12 @@ impl fmt::Display for ServerEvent {
                  {reason}"
             ),
             ServerEvent::WritesAgain => write!(f, "what changes can be recorded again"),
-            ServerEvent::OldCopy { name, seen, known } => write!(
+            ServerEvent::OldCopy { name, known } => write!(
                 f,
-                "{name} has seen revision {}, and revision {} is the last known here: the data \
+                "{name} has seen what came after revision {}, the last known here: the data \
                  directory is an old copy, nobody is served from it; start on the latest copy, or \
                  on a new directory made by `leaderserver restore`",
-                seen.0, known.0
+                known.0
             ),
         }
     }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::core::config::Timing;
 use crate::core::error::Refusal;
-use crate::core::ids::{ConnectionId, Name, Revision, SessionId, SessionToken};
+use crate::core::ids::{ConnectionId, Name, SessionId, SessionToken};
 use crate::core::time::Moment;
 use crate::core::wire::message::{Hello, Leading, ServerMessage, Welcome};
 use crate::core::wire::{MAX_VERSION, MIN_VERSION};
@@ -37,10 +37,13 @@ impl NameService {
         }
     }
 
-    /// R14: whether the client has seen what is not known here, though it is of this incarnation.
+    /// R14: whether the client has seen what is not known here, though it is of this incarnation: a
+    /// later revision or, as a grant takes none, a grant of its own.
     fn is_ahead(&self, hello: &Hello) -> bool {
+        let granted = hello.leading.iter().map(|leading| leading.id.epoch).max();
         hello.seen.is_some_and(|(incarnation, revision)| {
-            incarnation == self.incarnation && revision > self.revision
+            let later = revision > self.revision || granted > Some(self.last_epoch);
+            incarnation == self.incarnation && later
         })
     }
 
@@ -49,9 +52,8 @@ impl NameService {
     fn stop_serving(&mut self, conn: ConnectionId, hello: &Hello) {
         self.stopping = true;
         if !std::mem::replace(&mut self.old_copy, true) {
-            let seen = hello.seen.map_or(Revision(0), |(_, revision)| revision);
             let (name, known) = (hello.name.clone(), self.revision);
-            self.outputs.push_back(Output::Log(ServerEvent::OldCopy { name, seen, known }));
+            self.outputs.push_back(Output::Log(ServerEvent::OldCopy { name, known }));
         }
         let serving: Vec<ConnectionId> = self
             .connections

@@ -210,6 +210,11 @@ impl NameService {
         let later = std::mem::take(&mut journal.waiting);
         journal.waiting = batch.outputs.into_iter().filter(is_kept).chain(later).collect();
         journal.dirty.extend(batch.keys);
+        // It and the one after it are one batch now: no welcome waits for another.
+        let next = journal.committed + 1;
+        for connection in self.connections.values_mut() {
+            connection.welcome = connection.welcome.min(next);
+        }
         self.fails(reason, now + AGAIN);
     }
 

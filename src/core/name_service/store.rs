@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::NameService;
+use super::journal::Needs;
 use crate::core::ids::{Epoch, Name, Revision, SessionId};
 use crate::core::records::RecordKey;
 use crate::core::store::{Page, Query, Store, StoreError, Write, Written};
@@ -33,7 +34,11 @@ impl NameService {
 
     pub(super) fn write(&mut self, now: Moment, id: SessionId, request: u64, write: &Write) {
         let mut result = self.apply(now, id, write);
-        let needs = self.needs_write(&self.session(id).namespace, write);
+        let needs = match result {
+            // It shows nothing, and would wait for as long as there is no room.
+            Err(StoreError::ReadOnly(_)) => Needs::Nothing,
+            _ => self.needs_write(&self.session(id).namespace, write),
+        };
         if write.operations.is_empty()
             && let Ok(written) = &mut result
         {

@@ -7,6 +7,7 @@ use super::{Answer, Attempt, Identity, Link, Outage, Output, Session};
 use crate::core::error::{Error, Refusal};
 use crate::core::ids::{ConnectionId, Name, Revision};
 use crate::core::name_service::Peer;
+use crate::core::store::{StoreError, Written};
 use crate::core::time::Moment;
 use crate::core::wire::message::{Addresses, ClientMessage, Hello, Resume, ServerMessage, Welcome};
 use crate::core::wire::{MAX_VERSION, MIN_VERSION};
@@ -119,9 +120,18 @@ impl Session {
                 self.answered(request, Ok(Answer::Status(status)));
             }
             ServerMessage::Entries { request, page } => {
+                self.sees(page.revision);
                 self.answered(request, Ok(Answer::Page(page)));
             }
             ServerMessage::Written { request, result } => {
+                match &result {
+                    Ok(Written { revision, .. })
+                    | Err(
+                        StoreError::Exists { version: revision, .. }
+                        | StoreError::Changed { version: revision, .. },
+                    ) => self.sees(*revision),
+                    Err(_) => {}
+                }
                 self.answered(request, result.map(Answer::Written).map_err(Error::Store));
             }
             ServerMessage::Failure { request, election, code, reason } => {
@@ -131,6 +141,13 @@ impl Session {
             ServerMessage::Welcome(_) => {}
         }
         self.settle(now);
+    }
+
+    /// Whatever of the name service's state is told counts as seen (R14).
+    pub(super) fn sees(&mut self, revision: Revision) {
+        if let Some((_, seen)) = &mut self.seen {
+            *seen = (*seen).max(revision);
+        }
     }
 
     pub(super) fn connect(&mut self, now: Moment) {

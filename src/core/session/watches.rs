@@ -29,9 +29,7 @@ impl Session {
         revision: Revision,
         leader: Option<LeaderInformation>,
     ) {
-        if let Some((_, seen)) = &mut self.seen {
-            *seen = (*seen).max(revision);
-        }
+        self.sees(revision);
         if let Some(leader) = &leader {
             self.highest_epoch = self.highest_epoch.max(leader.id.epoch);
         }

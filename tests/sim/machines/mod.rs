@@ -2,6 +2,7 @@
 //! what comes from somebody who does not keep to the rules (P10).
 
 mod contenders;
+mod durable;
 mod name_service;
 mod session;
 

@@ -12,6 +12,7 @@ use leaderserver::core::ids::{
 };
 use leaderserver::core::name_service::Peer;
 use leaderserver::core::session::{ConnectFailure, Output, Session, Settings};
+use leaderserver::core::store::{Page, StoreError, Written};
 use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::{
     Addresses, ClientMessage, Leading, ServerMessage, Welcome,
@@ -282,5 +283,34 @@ fn any_answer(rng: &mut ChaCha8Rng) -> ServerMessage {
             let election = Some(name("process"));
             ServerMessage::Failure { request, election, code, reason: "no".to_owned() }
         }
+    }
+}
+
+/// R14: what the store answers counts as seen, too: a leader that only writes, and watches nobody,
+/// must know a name service that is behind.
+#[test]
+fn r14_what_the_store_answers_is_seen() {
+    let page = Page { revision: Revision(7), entries: Vec::new(), more: false };
+    let written = Written { revision: Revision(8), deleted: 0 };
+    let changed = StoreError::Changed { key: name("k"), version: Revision(9) };
+    let exists = StoreError::Exists { key: name("k"), version: Revision(10) };
+    let answers = [
+        ServerMessage::Entries { request: 1, page },
+        ServerMessage::Written { request: 1, result: Ok(written) },
+        ServerMessage::Written { request: 1, result: Err(changed) },
+        ServerMessage::Written { request: 1, result: Err(exists) },
+    ];
+    for (answer, revision) in answers.into_iter().zip(7..) {
+        let mut client = Client::welcomed();
+        client.hears(answer);
+        client.session.handle_disconnected(client.now, client.conn, "lost");
+        client.conn = ConnectionId(2);
+        let addresses = Addresses { local: "c:1".to_owned(), peer: "s:1".to_owned() };
+        client.session.handle_connected(client.now, client.conn, Peer::Remote(addresses));
+        let seen = client.does().into_iter().find_map(|output| match output {
+            Output::Send { message: ClientMessage::Hello(hello), .. } => Some(hello.seen),
+            _ => None,
+        });
+        assert_eq!(seen, Some(Some((Incarnation(9), Revision(revision)))));
     }
 }
