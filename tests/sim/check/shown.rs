@@ -24,6 +24,9 @@ pub struct Asked {
     queries: BTreeMap<(u64, u64), Query>,
 }
 
+/// Whether a key is among those that a read was about.
+type AboutKeys<'a> = Box<dyn Fn(&Name) -> bool + 'a>;
+
 impl Asked {
     pub fn received(&mut self, link: u64, message: &ClientMessage) {
         match message {
@@ -259,7 +262,7 @@ impl Recorded<'_> {
 
     fn page(&self, query: &Query, page: &Page) -> Verdict {
         self.revision(page.revision)?;
-        let (of, asked): (&Name, Box<dyn Fn(&Name) -> bool>) = match query {
+        let (of, asked): (&Name, AboutKeys<'_>) = match query {
             Query::Get { election, key } => (election, Box::new(move |there| there == key)),
             Query::List { election, prefix, after, .. } => {
                 let last = page.entries.last().filter(|_| page.more).map(|entry| &entry.key);
