@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{Component, Ended, NameService, Output, Published, ServerEvent, Session};
+use super::{
+    Component, Ended, HIGHEST_CLAIMED_EPOCH, NameService, Output, Published, ServerEvent, Session,
+};
 use crate::core::config::ServerConfig;
-use crate::core::ids::{Epoch, Name, SessionId};
+use crate::core::ids::{Epoch, Incarnation, Name, Revision, SessionId};
 use crate::core::records::{
     self, ComponentRecord, ElectionRecord, Head, Record, RecordError, RecordKey, SessionRecord,
     StoredRecord,
@@ -20,7 +22,8 @@ impl NameService {
     /// time-out; only elections with a leader wait, for that leader.
     ///
     /// # Errors
-    /// [`RecordError`] for records that don't belong together.
+    /// [`RecordError`] for records that don't belong together: one that names another that is not
+    /// there, or a number that the head does not know of and that would be given again.
     pub fn restore(
         config: &ServerConfig,
         seed: [u8; 32],
@@ -68,12 +71,15 @@ impl NameService {
                 found.elections.push((namespace, election, record));
             }
             (RecordKey::Component { namespace, component }, Record::Component(record)) => {
+                found.revision = found.revision.max(record.revision);
                 found.components.push((namespace, component, record));
             }
             (RecordKey::Entry { namespace, election, key }, Record::Entry(entry)) => {
+                found.revision = found.revision.max(entry.version);
                 self.stores.entry(namespace).or_default().restore_entry(&election, &key, entry);
             }
             (RecordKey::Answer { namespace, write }, Record::Answer(written)) => {
+                found.revision = found.revision.max(written.revision);
                 let store = self.stores.entry(namespace).or_default();
                 store.restore_answer(now, &write, written);
                 self.sweep_later(now);
@@ -89,6 +95,7 @@ impl NameService {
         head: &Head,
         found: Found,
     ) -> Result<(), RecordError> {
+        check_head(head, &found)?;
         self.incarnation = head.incarnation;
         self.last_epoch = head.last_epoch;
         self.last_session = head.sessions_below;
@@ -107,6 +114,13 @@ impl NameService {
         }
         for (namespace, component, record) in found.components {
             self.restore_component(namespace, component, record)?;
+        }
+        for (namespace, store) in &self.stores {
+            if let Some(election) = store.elections().find(|e| store.last_granted(e).is_none()) {
+                return Err(RecordError(format!(
+                    "{namespace} has keys under {election}, which was never granted"
+                )));
+            }
         }
         // With this process those that were in it have ended.
         let local: Vec<SessionId> =
@@ -149,9 +163,18 @@ impl NameService {
         election: &Name,
         record: ElectionRecord,
     ) -> Result<(), RecordError> {
+        let ElectionRecord { last_granted, leader } = record;
+        let known = Epoch(1)..=self.last_epoch;
+        if !known.contains(&last_granted) || leader.is_some_and(|l| l.id.epoch != last_granted) {
+            return Err(RecordError(format!(
+                "{election} was granted last under epoch {last_granted}, which can't be: {leader:?} \
+                 leads, and {} is the last epoch",
+                self.last_epoch
+            )));
+        }
         let store = self.stores.entry(namespace.clone()).or_default();
-        store.granted(election, record.last_granted);
-        let Some(leader) = record.leader else { return Ok(()) };
+        store.granted(election, last_granted);
+        let Some(leader) = leader else { return Ok(()) };
         let session = self.sessions.get_mut(&leader.session);
         let Some(session) = session.filter(|session| session.namespace == *namespace) else {
             let session = leader.session;
@@ -194,11 +217,41 @@ impl NameService {
     }
 }
 
+/// Numbers are never given twice, and never run out.
+fn check_head(head: &Head, found: &Found) -> Result<(), RecordError> {
+    let Head { incarnation, last_epoch, sessions_below, revision, settled: _ } = *head;
+    if incarnation == Incarnation(0) {
+        return Err(RecordError("the head names no incarnation".to_owned()));
+    }
+    if last_epoch.0.max(sessions_below.0).max(revision.0) > HIGHEST {
+        return Err(RecordError(format!("a number of the head can't be: {head:?}")));
+    }
+    if found.revision > revision {
+        let (later, last) = (found.revision.0, revision.0);
+        return Err(RecordError(format!(
+            "something is of revision {later}, and {last} is the last revision"
+        )));
+    }
+    let numbers = SessionId(1)..=sessions_below;
+    if let Some((id, _)) = found.sessions.iter().find(|(id, _)| !numbers.contains(id)) {
+        return Err(RecordError(format!(
+            "session {id} is there, and no session is above {sessions_below}"
+        )));
+    }
+    Ok(())
+}
+
+/// No number of the head is above this: not even the highest epoch that a client may name takes it
+/// there, and as much again is left.
+const HIGHEST: u64 = 2 * HIGHEST_CLAIMED_EPOCH.0;
+
 /// What was found among the records and has to wait for the others.
 #[derive(Default)]
 struct Found {
     anything: bool,
     head: Option<Head>,
+    /// The highest that anything is of.
+    revision: Revision,
     sessions: Vec<(SessionId, SessionRecord)>,
     elections: Vec<(Name, Name, ElectionRecord)>,
     components: Vec<(Name, Name, ComponentRecord)>,

@@ -100,12 +100,18 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
 /// The record of these bytes. A value of the store shares the bytes handed in.
 ///
 /// # Errors
-/// [`RecordError`] for everything that [`encode_key`] and [`encode_record`] do not make.
+/// [`RecordError`] for everything that [`encode_key`] and [`encode_record`] do not make, but for
+/// fields of the value that a newer server has added.
 pub fn decode(key: &[u8], value: Bytes) -> Result<(RecordKey, Record), RecordError> {
     let malformed = |error: prost::DecodeError| unusable(error.to_string());
-    let key = proto::Key::decode(key).map_err(malformed)?.kind.ok_or_else(newer)?;
+    let bytes = key;
+    let key = proto::Key::decode(bytes).map_err(malformed)?.kind.ok_or_else(newer)?;
     let value = proto::Value::decode(value).map_err(malformed)?.kind.ok_or_else(newer)?;
     let key = decode_key(key)?;
+    if encode_key(&key) != bytes {
+        // It would stay for ever beside the one that is meant.
+        return Err(unusable(format!("{key:?} is written in other bytes")));
+    }
     let record = decode_value(value)?;
     let fits = matches!(
         (&key, &record),

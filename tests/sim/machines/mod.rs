@@ -2,8 +2,10 @@
 //! what comes from somebody who does not keep to the rules (P10).
 
 mod contenders;
+mod damage;
 mod durable;
 mod name_service;
+mod records;
 mod session;
 
 use leaderserver::core::ids::{Epoch, LeaderSessionId};
