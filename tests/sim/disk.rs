@@ -90,11 +90,6 @@ impl Disk {
         }
     }
 
-    /// Whether a batch is on its way.
-    pub fn is_busy(&self) -> bool {
-        self.in_flight.is_some()
-    }
-
     fn apply(&mut self, changes: &[Change]) {
         self.commits += 1;
         for Change { key, value } in changes {

@@ -108,7 +108,6 @@ impl World {
     /// Asks a server on the same records for all that it stores.
     fn check_store_restored(&self) {
         let disk = self.disk.as_ref().expect("looked at above");
-        let incarnation = disk.head().expect("it has one").incarnation;
         let config = ServerConfig::default();
         let now = Moment::default();
         let records = disk.records();
