@@ -52,6 +52,6 @@ pub fn nanos(duration: Duration) -> u64 {
 }
 
 /// A duration of so many milliseconds.
-pub fn ms(number: u64) -> Duration {
+pub const fn ms(number: u64) -> Duration {
     Duration::from_millis(number)
 }

@@ -30,6 +30,8 @@ pub struct Disk {
     pub keeps: Option<bool>,
     /// The server is killed at that point of a commit.
     pub trap: Option<Trap>,
+    /// It does not do what it says.
+    pub faithless: Option<Faithless>,
     /// How many commits there were.
     pub commits: u64,
     in_flight: Option<Batch>,
@@ -44,6 +46,15 @@ struct Batch {
     due: bool,
     /// It was carried out, or has failed, and the server is yet to hear so.
     over: bool,
+}
+
+/// What no disk may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Faithless {
+    /// What it says to have is gone: it was never synced.
+    Forgets,
+    /// It keeps half a batch.
+    Tears,
 }
 
 /// Where a server may be killed.
@@ -67,6 +78,7 @@ impl Disk {
             full: false,
             keeps: None,
             trap: None,
+            faithless: None,
             commits: 0,
             in_flight: None,
             batches: 0,
@@ -149,7 +161,12 @@ impl World {
         let full = disk.full;
         if !full || one_in_four {
             // Where the sync failed, it may be there all the same.
-            let changes = std::mem::take(&mut batch.changes);
+            let mut changes = std::mem::take(&mut batch.changes);
+            match disk.faithless {
+                Some(Faithless::Forgets) => changes.clear(),
+                Some(Faithless::Tears) => changes.truncate(changes.len() / 2),
+                None => {}
+            }
             self.carry_out_batch(&changes);
         }
         self.say("disk", [number, u64::from(full)], || format!("batch {number}, full: {full}"));

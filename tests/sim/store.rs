@@ -15,10 +15,10 @@ use crate::net::Direction;
 use crate::promises::leader_and_follower;
 use crate::world::{Setup, World, name};
 
-const LONG: Duration = Duration::from_secs(60);
+pub const LONG: Duration = Duration::from_secs(60);
 
 /// What became of the last write of a process.
-fn outcome(world: &World, i: usize) -> Option<Result<(), StoreError>> {
+pub fn outcome(world: &World, i: usize) -> Option<Result<(), StoreError>> {
     let (_, result) = world.processes[i].answers.last()?;
     Some(match result {
         Ok(Answer::Written(_)) => Ok(()),
@@ -27,7 +27,7 @@ fn outcome(world: &World, i: usize) -> Option<Result<(), StoreError>> {
     })
 }
 
-fn wait_for_answer(world: &mut World, i: usize, number: usize) {
+pub fn wait_for_answer(world: &mut World, i: usize, number: usize) {
     let answered = |world: &World| world.processes[i].answers.len() >= number;
     world.run_until("the answer", LONG, answered);
 }
@@ -42,7 +42,7 @@ fn apply_without_reply(world: &mut World, i: usize, fence: Fence, timeout: Durat
     world.block(i, Direction::ToServer);
 }
 
-fn keys(world: &World) -> u64 {
+pub fn keys(world: &World) -> u64 {
     world.status().namespaces.iter().map(|namespace| namespace.store_keys).sum()
 }
 

@@ -24,9 +24,6 @@ pub struct Asked {
     queries: BTreeMap<(u64, u64), Query>,
 }
 
-/// Whether a key is among those that a read was about.
-type AboutKeys<'a> = Box<dyn Fn(&Name) -> bool + 'a>;
-
 impl Asked {
     pub fn received(&mut self, link: u64, message: &ClientMessage) {
         match message {
@@ -262,25 +259,15 @@ impl Recorded<'_> {
 
     fn page(&self, query: &Query, page: &Page) -> Verdict {
         self.revision(page.revision)?;
-        let (of, asked): (&Name, AboutKeys<'_>) = match query {
-            Query::Get { election, key } => (election, Box::new(move |there| there == key)),
-            Query::List { election, prefix, after, .. } => {
-                let last = page.entries.last().filter(|_| page.more).map(|entry| &entry.key);
-                let asked = move |there: &Name| {
-                    there.as_str().starts_with(prefix)
-                        && after.as_ref().is_none_or(|after| there > after)
-                        && last.is_none_or(|last| there <= last)
-                };
-                (election, Box::new(asked))
-            }
+        let of = match query {
+            Query::Get { election, .. } | Query::List { election, .. } => election,
         };
         for entry in &page.entries {
             verdict(entry.version <= page.revision, || format!("{entry:?} is of later"))?;
             self.was_there(of, &entry.key, entry.version)?;
         }
-        for (_, key, entry) in
-            self.entries().filter(|(election, key, _)| *election == of && asked(key))
-        {
+        let its_own = self.entries().filter(|(election, _, _)| *election == of);
+        for (_, key, entry) in its_own.filter(|(_, key, _)| is_asked(query, page, key)) {
             let shown = page.entries.iter().find(|shown| shown.key == *key);
             let right = entry.version > page.revision
                 || shown.is_some_and(|shown| {
@@ -340,6 +327,19 @@ impl Recorded<'_> {
             verdict(right, || format!("{c:?}: recorded is {found:?}"))?;
         }
         Ok(())
+    }
+}
+
+/// Whether a page would have that key, if it were there.
+fn is_asked(query: &Query, page: &Page, there: &Name) -> bool {
+    match query {
+        Query::Get { key, .. } => there == key,
+        Query::List { prefix, after, .. } => {
+            let last = page.entries.last().filter(|_| page.more).map(|entry| &entry.key);
+            there.as_str().starts_with(prefix)
+                && after.as_ref().is_none_or(|after| there > after)
+                && last.is_none_or(|last| there <= last)
+        }
     }
 }
 
