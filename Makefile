@@ -46,12 +46,22 @@ java: native
 
 # --- show -------------------------------------------------------------------------------------
 
-.PHONY: demo bench
+.PHONY: demo demo-failover bench bench-flink
 demo: build ## the main job with real Flink processes; FLINK=1.20.5 for that release
 	$(PYTHON) demo/demo.py --flink $(FLINK)
 
+demo-failover: build ## the leader is killed and the standby goes on, without ZooKeeper; FLINK=1.20.5
+	$(PYTHON) demo/failover.py --flink $(FLINK)
+
 bench: build ## measures; prints a table, leaves JSON
 	benches/run
+
+# How often each set of bench-flink runs, and which sets (benches/flink/run --help); empty: all.
+RUNS ?= 5
+SETS ?=
+
+bench-flink: build ## kill -9 of the leading JobManager to all tasks running, ours and ZooKeeper's
+	benches/flink/run --flink $(FLINK) --runs $(RUNS) $(SETS)
 
 # --- test -------------------------------------------------------------------------------------
 

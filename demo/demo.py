@@ -106,16 +106,18 @@ class Demo:
         return "\n".join(line for line in lines if re.match(CLUSTER_KEYS, line))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def run(act, description, name):
+    """Calls `act(version, directory, processes)` and sees to it that all it starts ends; returns
+    the exit status. `name` is that of the directory for its logs."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--flink", default="2.3.0", metavar="VERSION", help="default: 2.3.0")
     version = parser.parse_args().flink
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    directory = paths.TARGET / "demo" / f"flink-{version}-{stamp}"
+    directory = paths.TARGET / name / f"flink-{version}-{stamp}"
     directory.mkdir(parents=True)
     try:
         with terminated_is_interrupted(), Processes() as processes:
-            Demo(version, directory, processes).run()
+            act(version, directory, processes)
             say("done; stopping all of it")
         say("everything that was started has ended")
     except (Failed, RuntimeError, ValueError, paths.NotBuilt) as error:
@@ -130,4 +132,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(lambda *where: Demo(*where).run(), __doc__.splitlines()[0], "demo"))

@@ -324,6 +324,7 @@ fn full_status() -> Status {
         }],
         warnings: vec!["careful".into()],
         read_only: String::new(),
+        data_bytes: 7,
     }
 }
 

@@ -15,6 +15,7 @@ mod idle;
 mod latency;
 mod local;
 mod peers;
+mod recovery;
 mod report;
 mod server;
 mod watchers;
@@ -37,7 +38,7 @@ impl Effort {
 
 type Measure = fn(&mut Report, Effort);
 
-const GROUPS: [(&str, Measure); 7] = [
+const GROUPS: [(&str, Measure); 8] = [
     ("floor", latency::floor),
     ("grant", latency::grant_and_hand_over),
     ("failover", failover::kill_to_grant),
@@ -45,6 +46,7 @@ const GROUPS: [(&str, Measure); 7] = [
     ("idle", idle::memory_and_cpu),
     ("local", local::in_process),
     ("durable", durable::grants_and_writes),
+    ("recovery", recovery::of_much),
 ];
 
 fn main() {

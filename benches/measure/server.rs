@@ -44,6 +44,13 @@ impl ServerProcess {
         ServerProcess { child, address }
     }
 
+    /// As an operator stops it.
+    pub fn stop(mut self) {
+        // SAFETY: a signal to a child that was not waited for yet.
+        unsafe { libc::kill(self.child.id() as i32, libc::SIGTERM) };
+        self.child.wait().expect("it is a child");
+    }
+
     pub fn address(&self) -> &str {
         &self.address
     }

@@ -36,7 +36,7 @@ pub const EXISTS: i32 = 13;
 pub const NOT_FOUND: i32 = 14;
 /// A key is at another version.
 pub const CHANGED: i32 = 15;
-/// A limit of the name service was reached.
+/// A limit was reached, of one write or of the name service: the write had no effect.
 pub const LIMIT: i32 = 16;
 /// A write was never sent, or its name service takes no writes: it had no effect.
 pub const NOT_APPLIED: i32 = 17;

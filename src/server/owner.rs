@@ -19,7 +19,7 @@ use super::recorder::Recorder;
 use crate::clock;
 use crate::core::error::{Error, Refusal};
 use crate::core::ids::ConnectionId;
-use crate::core::name_service::{ConnectionEnd, NameService, Output, Peer};
+use crate::core::name_service::{ConnectionEnd, DataStatus, NameService, Output, Peer};
 use crate::core::time::Moment;
 use crate::core::wire::codec::encode_server;
 use crate::core::wire::message::{ClientMessage, ServerMessage};
@@ -55,6 +55,8 @@ pub(super) enum Input {
     Disconnected { conn: ConnectionId, end: ConnectionEnd },
     /// A batch of records is durable, or why it is not.
     Committed(Result<(), String>),
+    /// How the data directory is.
+    Data(DataStatus),
     /// Somebody asks for the status.
     Status(SyncSender<Box<Status>>),
     /// The server is to stop.
@@ -174,6 +176,7 @@ impl Owner {
             }
             Input::Committed(Ok(())) => self.machine.handle_committed(now),
             Input::Committed(Err(reason)) => self.machine.handle_commit_failed(now, &reason),
+            Input::Data(data) => self.machine.handle_data_status(data),
             Input::Status(reply) => {
                 // Whoever asked may have gone.
                 let _ = reply.send(Box::new(self.machine.status(now, None)));

@@ -3,14 +3,21 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::owner::Input;
-use super::storage::{self, Storage};
+use super::storage::{self, Statistics, Storage};
+use crate::clock;
 use crate::core::error::Error;
+use crate::core::name_service::DataStatus;
 use crate::core::records::Change;
+use crate::core::time::Moment;
+
+/// How often the directory is looked at for the status, at the most.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Hands batches to the thread. Its drop ends the thread once it has done what it was handed.
 pub(super) struct Recorder {
@@ -48,11 +55,24 @@ impl Recorder {
 }
 
 fn record(mut storage: Storage, batches: &Receiver<Vec<Change>>, inbox: &UnboundedSender<Input>) {
+    let mut looked: Option<Moment> = None;
     while let Ok(batch) = batches.recv() {
         let result = commit(&mut storage, batch);
         // Not taken: the server has stopped.
         let _ = inbox.send(Input::Committed(result));
+        let now = clock::now();
+        if looked.is_none_or(|looked| now.since(looked) >= LOOK) {
+            looked = Some(now);
+            let _ = inbox.send(Input::Data(data_status(&storage)));
+        }
     }
+}
+
+fn data_status(storage: &Storage) -> DataStatus {
+    let Statistics { base_bytes, log_bytes, trouble, .. } = storage.statistics();
+    let warning = trouble
+        .map(|trouble| format!("the data directory grows, for its log can't be folded: {trouble}"));
+    DataStatus { bytes: base_bytes + log_bytes, warning }
 }
 
 /// Commits a batch; the error says why not in words.

@@ -1,5 +1,6 @@
 //! The name services that the suite runs over.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -16,6 +17,11 @@ use crate::proxy::Proxy;
 pub trait Engine: Send + Sync {
     /// What a client gives as its endpoint.
     fn endpoint(&self) -> String;
+
+    /// Whether what it knows outlives it.
+    fn is_durable(&self) -> bool {
+        false
+    }
 }
 
 /// `embedded:NAME`.
@@ -50,6 +56,8 @@ pub struct Remote {
     port: u16,
     server: Mutex<Option<LeaderServer>>,
     proxy: Proxy,
+    /// Where its state is, if that outlives it.
+    data: Option<PathBuf>,
 }
 
 /// The longest session time-out that the suite's servers accept: what a warm start waits for.
@@ -57,9 +65,24 @@ pub const MAX_SESSION_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Remote {
     pub fn start() -> Self {
-        let server = LeaderServer::start(config(0, true, MAX_SESSION_TIMEOUT, None), None).unwrap();
+        Self::start_on(None)
+    }
+
+    /// As [`Remote::start`], with state that outlives the server.
+    pub fn start_durable() -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("engines-{}-{number}", std::process::id());
+        let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        Self::start_on(Some(data))
+    }
+
+    fn start_on(data: Option<PathBuf>) -> Self {
+        let config =
+            ServerConfig { data: data.clone(), ..config(0, true, MAX_SESSION_TIMEOUT, None) };
+        let server = LeaderServer::start(config, None).unwrap();
         let port = server.local_port().unwrap();
-        Remote { port, server: Mutex::new(Some(server)), proxy: Proxy::start(port) }
+        Remote { port, server: Mutex::new(Some(server)), proxy: Proxy::start(port), data }
     }
 
     pub fn port(&self) -> u16 {
@@ -82,6 +105,7 @@ impl Remote {
     /// Another server on the same port.
     pub fn start_again(&self, cold: bool, max_session_timeout: Duration, namespace: Option<&str>) {
         let config = config(self.port, cold, max_session_timeout, namespace);
+        let config = ServerConfig { data: self.data.clone(), ..config };
         *self.server.lock() = Some(LeaderServer::start(config, None).unwrap());
     }
 }
@@ -90,12 +114,19 @@ impl Engine for Remote {
     fn endpoint(&self) -> String {
         format!("leader://127.0.0.1:{}", self.port)
     }
+
+    fn is_durable(&self) -> bool {
+        self.data.is_some()
+    }
 }
 
 impl Drop for Remote {
     fn drop(&mut self) {
         if let Some(server) = self.server.lock().take() {
             server.stop();
+        }
+        if let Some(data) = self.data.as_ref().filter(|_| !std::thread::panicking()) {
+            std::fs::remove_dir_all(data).unwrap();
         }
     }
 }

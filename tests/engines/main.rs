@@ -47,7 +47,8 @@ macro_rules! suite {
 
 suite! {
     embedded => crate::engine::Embedded::start(),
-    leader_server => crate::engine::Remote::start();
+    leader_server => crate::engine::Remote::start(),
+    durable_leader_server => crate::engine::Remote::start_durable();
     cases {
         elections: grant_confirm_watch_withdraw_close, hand_over_at_once_after_close,
             candidates_are_granted_in_line, one_leader_and_rising_epochs_under_churn,
@@ -88,6 +89,19 @@ suite! {
             who_was_superseded_is_told_by_whom, another_namespace_is_refused;
         store_faults: a_write_whose_reply_is_lost_is_applied_once,
             unsent_and_unanswered_are_told_apart, another_incarnation_takes_no_former_epoch;
+    }
+}
+
+suite! {
+    durable_leader_server_faults => crate::engine::Remote::start_durable();
+    cases {
+        faults: a_killed_process_costs_the_grace, a_silent_process_costs_its_time_out,
+            a_cut_direct_connection_costs_no_callback, a_cut_proxied_connection_costs_no_callback,
+            leadership_is_lost_and_regained_for_ever;
+        restarts: a_server_that_is_down_costs_no_leadership_before_the_lease,
+            another_namespace_is_refused;
+        store_faults: a_write_whose_reply_is_lost_is_applied_once,
+            unsent_and_unanswered_are_told_apart;
     }
 }
 

@@ -17,7 +17,7 @@ pub fn status_tells_what_there_is(engine: &dyn Engine) {
     let status = b.client.status(PATIENCE).unwrap();
     assert_eq!(status.version, env!("CARGO_PKG_VERSION"));
     assert_eq!(status.incarnation.len(), 32);
-    assert!(!status.durable);
+    assert_eq!(status.durable, engine.is_durable());
 
     let [namespace] = &status.namespaces[..] else { panic!("{:?}", status.namespaces) };
     assert_eq!((&namespace.namespace[..], &namespace.mode[..]), ("suite", "per-process"));

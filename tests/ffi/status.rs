@@ -32,6 +32,7 @@ fn status_numbers_never_change() {
         (16, "LIMIT", StoreError::Limit(text()).into()),
         (17, "NOT_APPLIED", StoreError::NotApplied(text()).into()),
         (18, "UNKNOWN_OUTCOME", StoreError::UnknownOutcome(text()).into()),
+        (19, "STORAGE", Error::Storage(text())),
     ];
     let java = int_constants(&java_source("LeaderServerException.java"));
     assert_eq!(java.len(), list.len(), "{java:?}");

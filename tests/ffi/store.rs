@@ -1,6 +1,6 @@
 //! The fenced store through handles.
 
-use std::sync::mpsc;
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -88,6 +88,9 @@ fn keys_through_handles() {
     let changed = write(vec![wrong(objects::REPLACE)]).expect_err("another version");
     assert_eq!((status::code(&changed), status::version(&changed)), (status::CHANGED, version.0));
     assert_eq!(code(write(vec![wrong(objects::DELETE_VERSION)])), status::CHANGED);
+    // On the wire it would stand for any version.
+    let zero = objects::operation(objects::DELETE_VERSION, "process", "a", 0, Bytes::new());
+    assert_eq!(code(write(vec![zero.expect("valid")])), status::INVALID_ARGUMENT);
     assert_eq!(code(write(vec![wrong(objects::DELETE)])), status::OK);
     assert_eq!(code(write(vec![wrong(objects::DELETE)])), status::NOT_FOUND);
     assert_eq!(write(vec![wrong(objects::DELETE_PREFIX)]).expect("applied").deleted, 0);
@@ -106,14 +109,25 @@ fn who_closes_ends_the_waiting() {
     let _alone = ONE_AT_A_TIME.lock();
     // No name service is known: requests wait for one.
     let client = objects::client_open(pairs(&[("namespace", "/n")]), None).expect("opened");
-    let (asks, asking) = mpsc::channel();
-    let asker = thread::spawn(move || {
-        asks.send(()).expect("somebody waits");
-        code(objects::store_get(client, "process", "k", PATIENCE))
-    });
-    asking.recv().expect("it asks");
+    let asker = thread::Builder::new()
+        .name("asker".to_owned())
+        .spawn(move || code(objects::store_get(client, "process", "k", 1000 * PATIENCE)));
+    let asker = asker.expect("a thread");
+    // No event says that it waits for an answer.
+    while !sleeps("asker") {
+        thread::yield_now();
+    }
     close(client);
     assert_eq!(asker.join().expect("no panic"), status::CLOSED);
+}
+
+/// Whether a thread of this process sleeps, by its name.
+fn sleeps(thread: &str) -> bool {
+    let sleeping = format!("({thread}) S ");
+    let tasks = fs::read_dir("/proc/self/task").expect("every Linux has it");
+    let stats = tasks.map(|task| task.expect("readable").path().join("stat"));
+    // One that has ended meanwhile can't be read.
+    stats.filter_map(|stat| fs::read_to_string(stat).ok()).any(|stat| stat.contains(&sleeping))
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Backups: consistent while commits go on, looked at to the last byte, never in anybody's way.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -29,6 +31,8 @@ fn a_backup_during_commits_is_of_one_commit() {
             }
             model.number
         });
+        // Also if something below fails.
+        let stop = Stop(&done);
         let mut before = 1;
         for number in 0..12 {
             let file = folder.join(&format!("backup.{number}"));
@@ -44,11 +48,50 @@ fn a_backup_during_commits_is_of_one_commit() {
             assert!(expected.is(&records), "all records of commit {}", report.commits);
             fs::remove_dir_all(copy).unwrap();
         }
-        done.store(true, Ordering::Relaxed);
+        drop(stop);
         assert!(writer.join().unwrap() > before, "commits went on");
     });
     drop(storage);
     assert!(check(&directory).unwrap().every_byte);
+}
+
+/// What a backup relies on: as long as it reads, the base does not change, while commits go on.
+#[test]
+fn nothing_is_folded_while_somebody_reads() {
+    let folder = Folder::new("backup-still");
+    let mut model = Model::new(SEED, 20_000);
+    let (mut storage, _) = open(folder.path()).unwrap();
+    let mut commit = |storage: &mut Storage| {
+        for _ in 0..500 {
+            storage.commit(&model.next()).unwrap();
+            model.advance(model.number + 1);
+        }
+    };
+    commit(&mut storage);
+    let mut reader = UnixStream::connect(folder.join("socket")).unwrap();
+    reader.read_exact(&mut [0; 4096]).unwrap();
+    let base = fs::read(folder.join("data/base")).unwrap();
+    commit(&mut storage);
+    assert!(fs::read(folder.join("data/base")).unwrap() == base, "the base has changed");
+    reader.write_all(b"\n").unwrap();
+    let mut answer = String::new();
+    reader.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "kept\n");
+    // One that never answers holds up nobody for good.
+    let _silent = UnixStream::connect(folder.join("socket")).unwrap();
+    commit(&mut storage);
+    drop(storage);
+    assert!(fs::read(folder.join("data/base")).unwrap() != base, "then it is folded");
+    let (_storage, records) = Storage::open(folder.path()).unwrap();
+    assert!(model.is(&records));
+}
+
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Of a server in another process, and of none.

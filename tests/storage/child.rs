@@ -17,7 +17,7 @@ pub enum Task {
     /// Commit so many times, then wait for the end.
     CommitAndWait(u64),
     /// See [`full`].
-    RunOutOf(full::What),
+    RunOutOf(full::Room),
 }
 
 /// A child at work on a directory, whose history is `model`'s.

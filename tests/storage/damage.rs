@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use leaderserver::server::storage::{Storage, check};
 
 use crate::child::{Committer, Task};
-use crate::full::{self, What};
+use crate::full::{self, Room};
 use crate::model::{Dice, Folder, Model, copy, files, setting, silence_redb};
 
 const SEED: u64 = 7;
@@ -50,7 +50,7 @@ impl Specimen {
     /// Killed in the middle of a fold: redb had no room for the rest.
     fn killed_folding(name: &str) -> Specimen {
         let mut specimen = Specimen::closed(name);
-        let mut child = specimen.go_on(Task::RunOutOf(What::RoomForTheBase));
+        let mut child = specimen.go_on(Task::RunOutOf(Room::ForTheBase));
         assert!(child.until(full::FOLD_FAILED), "{}", child.last_line);
         specimen.acknowledged = child.kill();
         specimen.closed = false;

@@ -8,18 +8,20 @@ use std::fs;
 use std::path::Path;
 use std::process;
 
-use leaderserver::server::storage::Storage;
+use leaderserver::server::storage::{Change, Storage, StorageError};
 
 use crate::child::{Committer, Task};
 use crate::model::{Folder, Model, open};
 
 /// What there is not enough of.
 #[derive(Clone, Copy)]
-pub enum What {
-    RoomOnTheDisk,
-    RoomForFiles,
+pub enum Room {
+    OnTheDisk,
+    ForFiles,
     /// Enough for the logs.
-    RoomForTheBase,
+    ForTheBase,
+    /// Enough for a part of a commit.
+    ForAWrite,
 }
 
 /// A child says it when the log could not be folded.
@@ -27,10 +29,12 @@ pub const FOLD_FAILED: &str = "a fold failed";
 
 /// Run in a process of its own.
 pub fn run_out(directory: &Path, model: Model, what: u8) {
-    if what == What::RoomForTheBase as u8 {
+    if what == Room::ForTheBase as u8 {
         for_the_base(directory, model);
+    } else if what == Room::ForAWrite as u8 {
+        for_a_write(directory);
     } else {
-        let mounted = what == What::RoomOnTheDisk as u8 && mount(directory);
+        let mounted = what == Room::OnTheDisk as u8 && mount(directory);
         for_commits(directory, model, mounted);
     }
 }
@@ -140,7 +144,42 @@ fn for_the_base(directory: &Path, mut model: Model) {
     }
 }
 
-fn runs_out_of(what: What, name: &str) -> String {
+const HALF_WRITTEN: &[u8] = &[0xAB; 100_000];
+
+/// A write into room that the log has already fails in the middle, and can't be taken back either.
+fn for_a_write(directory: &Path) {
+    let put = |key: &[u8], value: &[u8]| Change { key: key.to_vec(), value: Some(value.to_vec()) };
+    let (mut storage, _) = Storage::open(directory).expect("there is room to begin with");
+    storage.commit(&[put(b"a", b"before")]).expect("there is room");
+    limit(Some(50_000));
+    let error = storage.commit(&[put(b"b", HALF_WRITTEN)]).expect_err("it ends in the middle");
+    assert!(error.is_full(), "{error}");
+    for _ in 0..2 {
+        let error = storage.commit(&[put(b"c", b"small")]).expect_err("the half is still there");
+        assert!(matches!(error, StorageError::Unusable { .. }), "{error}");
+    }
+    limit(None);
+    storage.commit(&[put(b"d", b"after")]).expect("the half can be taken back");
+    assert_eq!(storage.statistics().commits, 2);
+    println!("written");
+    // Killed here, nothing is closed.
+    std::thread::park();
+}
+
+#[test]
+fn half_of_a_commit_is_taken_back_before_the_next() {
+    let folder = Folder::new("full-half");
+    let mut child = Committer::start(folder.path(), 0, 0, Task::RunOutOf(Room::ForAWrite));
+    assert!(child.until("written"), "{}", child.last_line);
+    child.kill();
+    let log = fs::read(folder.join("data/log.0")).unwrap();
+    assert!(!log.windows(100).any(|bytes| bytes == &HALF_WRITTEN[..100]), "nothing is left of it");
+    let (_storage, records) = Storage::open(folder.path()).unwrap();
+    let expected: [(&[u8], &[u8]); 2] = [(b"a", b"before"), (b"d", b"after")];
+    assert_eq!(records, expected.map(|(key, value)| (key.to_vec(), value.to_vec())));
+}
+
+fn runs_out_of(what: Room, name: &str) -> String {
     let folder = Folder::new(name);
     let mut child = Committer::start(folder.path(), 3, 30_000, Task::RunOutOf(what));
     assert!(child.until_any(&["on a disk", "under a limit"]), "{}", child.last_line);
@@ -151,20 +190,20 @@ fn runs_out_of(what: What, name: &str) -> String {
 
 #[test]
 fn a_full_disk_is_survived() {
-    let how = runs_out_of(What::RoomOnTheDisk, "full-disk");
+    let how = runs_out_of(Room::OnTheDisk, "full-disk");
     println!("{how}");
 }
 
 #[test]
 fn a_limit_on_files_is_survived() {
-    assert_eq!(runs_out_of(What::RoomForFiles, "full-limit"), "under a limit");
+    assert_eq!(runs_out_of(Room::ForFiles, "full-limit"), "under a limit");
 }
 
 /// The log is kept until it can be folded, and is folded once there is room.
 #[test]
 fn a_fold_without_room_is_made_up_for() {
     let folder = Folder::new("full-base");
-    let mut child = Committer::start(folder.path(), 5, 3000, Task::RunOutOf(What::RoomForTheBase));
+    let mut child = Committer::start(folder.path(), 5, 3000, Task::RunOutOf(Room::ForTheBase));
     assert!(child.until(FOLD_FAILED), "{}", child.last_line);
     let acknowledged = child.kill();
     let mut child = Committer::start(folder.path(), 5, 3000, Task::Commit(1));

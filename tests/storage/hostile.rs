@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use leaderserver::server::storage::{Storage, StorageError, check, restore};
+use leaderserver::server::storage::{Change, Storage, StorageError, backup, check, restore};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::child::{Committer, Task};
@@ -105,6 +105,30 @@ fn a_forged_base_does_no_more_than_fail() {
         refused += u64::from(look(&forged).is_some());
     }
     assert!(refused > trials / 4, "{refused} of {trials}: the forged pages were looked at");
+}
+
+/// redb looks at no checksum when it reads; the sum over all records does not let it pass.
+#[test]
+fn a_value_under_a_right_hash_of_the_file_is_still_compared() {
+    const VALUE: &[u8] = b"there is no other such value";
+    let folder = Folder::new("hostile-value");
+    let (mut storage, _) = Storage::open(&folder.join("first")).unwrap();
+    storage.commit(&[Change { key: b"key".to_vec(), value: Some(VALUE.to_vec()) }]).unwrap();
+    drop(storage);
+    backup(&folder.join("first"), &folder.join("backup")).unwrap();
+    let directory = folder.join("data");
+    // So that the value comes into the base.
+    restore(&folder.join("backup"), &directory, |records| records).unwrap();
+
+    let path = directory.join("data/base");
+    let mut base = fs::read(&path).unwrap();
+    let mut places = base.windows(VALUE.len()).enumerate().filter(|(_, bytes)| *bytes == VALUE);
+    let at = places.next().expect("it is in the base").0;
+    base[at] ^= 1;
+    fs::write(&path, base).unwrap();
+    acknowledge_base(&directory);
+    let error = look(&directory).expect("it is another value");
+    assert!(error.is_damaged() && error.to_string().contains("not the same"), "{error}");
 }
 
 /// Numbers and lengths that can't be, with the right hashes around them.

@@ -47,11 +47,11 @@ fn survives(name: &str, kills: u64, size: u64, commits: u64) {
 
 #[test]
 fn nothing_acknowledged_is_lost_by_kills() {
-    survives("kills", setting("STORAGE_KILLS", 200), 300, 40);
+    survives("kills", setting("STORAGE_KILLS", 150), 300, 40);
 }
 
 /// Large values fill a log in a moment, so that many of the kills hit a fold.
 #[test]
 fn nothing_acknowledged_is_lost_by_kills_while_logs_are_folded() {
-    survives("kills-folding", setting("STORAGE_KILLS", 200), 20_000, 40);
+    survives("kills-folding", setting("STORAGE_KILLS", 150), 20_000, 40);
 }

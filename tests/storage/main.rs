@@ -4,6 +4,8 @@
 //! `STORAGE_KILLS=n` kills so many times, `STORAGE_TRIALS=n` damages so many times a scenario,
 //! `STORAGE_SEED=n` starts elsewhere.
 
+#![allow(clippy::unwrap_used)]
+
 mod backups;
 mod child;
 mod damage;

@@ -94,7 +94,10 @@ fn a_directory_that_was_left_half_made_is_made_anew() {
     let folder = Folder::new("half");
     fs::write(folder.join("lock"), "").unwrap();
     fs::create_dir(folder.join("new")).unwrap();
-    fs::write(folder.join("new/base"), "half").unwrap();
+    fs::write(folder.join("new/letter"), "dear").unwrap();
+    let error = Storage::open(folder.path()).unwrap_err();
+    assert!(matches!(error, StorageError::NotData { .. }), "it is not ours: {error}");
+    fs::rename(folder.join("new/letter"), folder.join("new/base")).unwrap();
     let (_storage, records) = Storage::open(folder.path()).unwrap();
     assert!(records.is_empty());
 }

@@ -7,7 +7,7 @@ use leaderserver::server::storage::{Storage, check};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::child::{Committer, Task};
-use crate::full::{self, What};
+use crate::full::{self, Room};
 use crate::model::{Dice, Folder, Model, copy};
 
 const SEED: u64 = 11;
@@ -35,6 +35,11 @@ fn killed_with_an_older_marker(folder: &Folder) -> u64 {
     commits
 }
 
+/// Where the frames of a log begin.
+fn frames(log: &[u8]) -> Vec<usize> {
+    (0..log.len()).step_by(16).filter(|at| log[*at..].starts_with(b"ls frame")).collect()
+}
+
 fn opens_with(directory: &Path, commits: u64) {
     let (storage, records) = Storage::open(directory).unwrap();
     assert_eq!(storage.statistics().commits, commits);
@@ -58,11 +63,9 @@ fn a_write_in_pieces_is_as_if_it_had_never_been() {
     let directory = folder.join("data");
     let log = directory.join("data/log.0");
     let whole = fs::read(&log).unwrap();
-    let frames: Vec<usize> =
-        (0..whole.len()).step_by(16).filter(|at| whole[*at..].starts_with(b"ls frame")).collect();
-    let last = *frames.last().unwrap();
+    let last = *frames(&whole).last().unwrap();
     let end = whole.iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    for seed in 0..40 {
+    for seed in 0..20 {
         let mut dice = Dice::new(seed);
         let mut torn = whole.clone();
         let from = last + dice.below((end - last) as u64) as usize;
@@ -79,10 +82,29 @@ fn a_write_in_pieces_is_as_if_it_had_never_been() {
         let other = folder.join("other");
         copy(&directory, &other);
         opens_with(&other, commits - 1);
+        let mended = fs::read(other.join("data/log.0")).unwrap();
+        assert!(mended[last..].iter().all(|byte| *byte == 0), "nothing is left of it");
         // Its own next commits are found behind it.
         Committer::start(&other, SEED, SIZE, Task::Commit(3)).finish();
         opens_with(&other, commits + 2);
     }
+}
+
+/// A whole frame, but of another commit: of an earlier life of these bytes, say.
+#[test]
+fn a_frame_in_anothers_place_is_no_commit() {
+    let folder = Folder::new("power-place");
+    let commits = killed_with_an_older_marker(&folder);
+    let directory = folder.join("data");
+    let log = directory.join("data/log.0");
+    let mut bytes = fs::read(&log).unwrap();
+    let frames = frames(&bytes);
+    let last = *frames.last().unwrap();
+    let (start, end) = (frames[20], frames[21]);
+    bytes[last..].fill(0);
+    bytes.copy_within(start..end, last);
+    fs::write(&log, bytes).unwrap();
+    opens_with(&directory, commits - 1);
 }
 
 /// What lies behind a gap was written after what is missing was synced: that is damage.
@@ -93,8 +115,7 @@ fn a_gap_before_a_later_commit_is_damage_even_if_the_marker_is_behind() {
     let directory = folder.join("data");
     let log = directory.join("data/log.0");
     let mut bytes = fs::read(&log).unwrap();
-    let frames: Vec<usize> =
-        (0..bytes.len()).step_by(16).filter(|at| bytes[*at..].starts_with(b"ls frame")).collect();
+    let frames = frames(&bytes);
     let gap = frames[frames.len() - 3];
     bytes[gap + 70] ^= 1;
     fs::write(&log, bytes).unwrap();
@@ -109,7 +130,7 @@ fn a_log_without_its_head_is_damage_even_if_the_marker_is_behind() {
     let directory = folder.join("data");
     let path = |name: &str| directory.join("data").join(name);
     // Both logs are in use while a fold has no room.
-    let mut child = Committer::start(&directory, SEED, 3000, Task::RunOutOf(What::RoomForTheBase));
+    let mut child = Committer::start(&directory, SEED, 3000, Task::RunOutOf(Room::ForTheBase));
     assert!(child.until(full::FOLD_FAILED), "{}", child.last_line);
     child.kill();
     let newer = ["log.0", "log.1"]

@@ -32,7 +32,10 @@ pub fn run(options: &StatusArgs) -> Result<(), Failure> {
 }
 
 fn write_status(out: &mut impl Write, endpoint: &str, status: &Status) -> io::Result<()> {
-    let state = if status.durable { "durable" } else { "in memory" };
+    let state = match status.durable {
+        true => format!("durable ({} bytes on disk)", status.data_bytes),
+        false => "in memory".to_owned(),
+    };
     writeln!(out, "LeaderServer {} at {endpoint}", printable(&status.version))?;
     writeln!(out, "  up {}, {state}", duration(status.uptime_ms))?;
     writeln!(out, "  incarnation {}", printable(&status.incarnation))?;

@@ -46,6 +46,17 @@ pub(super) struct Journal {
     failing: Option<(String, Moment)>,
     /// Whether the longest session time-out has passed since the state began (R12).
     pub(super) settled: bool,
+    /// For the status.
+    pub(super) data: DataStatus,
+}
+
+/// What whoever records says of where it does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DataStatus {
+    /// What it takes, in bytes.
+    pub bytes: u64,
+    /// What an operator must know of.
+    pub warning: Option<String>,
 }
 
 /// A batch on its way to the disk.
@@ -80,6 +91,7 @@ impl Journal {
             recorded_below: head.sessions_below,
             failing: None,
             settled: head.settled,
+            data: DataStatus::default(),
         }
     }
 
@@ -206,6 +218,13 @@ impl NameService {
         self.fails(reason, now + AGAIN);
     }
 
+    /// How the place is where it is recorded; shown by the status.
+    pub fn handle_data_status(&mut self, data: DataStatus) {
+        if let Some(journal) = &mut self.journal {
+            journal.data = data;
+        }
+    }
+
     /// Whether all that was changed is recorded.
     pub fn is_recorded(&self) -> bool {
         self.journal.as_ref().is_none_or(|j| j.dirty.is_empty() && j.in_flight.is_none())
@@ -243,6 +262,10 @@ impl NameService {
     /// Whether anything is recorded at all.
     pub(super) fn is_durable(&self) -> bool {
         self.journal.is_some()
+    }
+
+    pub(super) fn data_status(&self) -> DataStatus {
+        self.journal.as_ref().map(|journal| journal.data.clone()).unwrap_or_default()
     }
 
     /// Why nothing can be recorded at present.

@@ -20,6 +20,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use journal::Journal;
 
 pub use events::{Ended, ServerEvent};
+pub use journal::DataStatus;
 pub use store::FENCE_KEPT;
 
 use super::config::{Mode, ServerConfig, Timing};

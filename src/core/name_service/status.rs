@@ -21,6 +21,7 @@ impl NameService {
             .filter(|(name, _)| only.is_none_or(|only| only == *name))
             .map(|(name, namespace)| self.namespace_status(now, name, namespace))
             .collect();
+        let data = self.data_status();
         let waiting = match self.remote_from {
             Moment::NEVER => 0,
             from => from.since(now).as_millis() as u64,
@@ -34,7 +35,8 @@ impl NameService {
             connections: self.connections.len() as u64,
             remote_grants_in_ms: waiting,
             namespaces,
-            warnings: self.warnings(only),
+            warnings: self.warnings(only).into_iter().chain(data.warning).collect(),
+            data_bytes: data.bytes,
             read_only: match self.read_only() {
                 _ if self.old_copy => OLD_COPY.to_owned(),
                 reason => reason.unwrap_or_default().to_owned(),

@@ -542,6 +542,9 @@ pub struct Status {
     /// Why no writes are taken at present; empty: they are.
     #[prost(string, tag = "10")]
     pub read_only: ::prost::alloc::string::String,
+    /// What the data directory takes; 0 without one.
+    #[prost(uint64, tag = "11")]
+    pub data_bytes: u64,
 }
 #[derive(serde::Serialize)]
 #[derive(Clone, PartialEq, ::prost::Message)]

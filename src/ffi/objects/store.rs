@@ -10,9 +10,9 @@
 //! | `NOT_APPLIED` | | had no effect: it was never sent, or no writes are taken at present |
 //! | `UNKNOWN_OUTCOME` | | was sent and may have had its effect or not |
 //! | `UNREACHABLE` | had no answer in time | |
-//! | `CLOSED` | the client is closed | the client is closed, it was never sent |
-//! | `REFUSED` | the name service refuses the client | the same, it was never sent |
-//! | `INVALID_ARGUMENT` | a name that can't be one | the same, or it names no epoch; no effect |
+//! | `CLOSED` | the client is closed | had no effect: the same |
+//! | `REFUSED` | the name service refuses the client | had no effect: the same |
+//! | `INVALID_ARGUMENT` | a name that can't be one | had no effect: the same, or no epoch |
 //!
 //! [`status::version`]: crate::ffi::status::version
 

@@ -18,8 +18,9 @@ use super::marker::Point;
 use super::{FORMAT, Record, newer};
 
 const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
-const HEAD: TableDefinition<&str, &[u8]> = TableDefinition::new("head");
-const HEAD_KEY: &str = "head";
+/// Of the same types, so that redb's code is there once: it is not small.
+const HEAD: TableDefinition<&[u8], &[u8]> = TableDefinition::new("head");
+const HEAD_KEY: &[u8] = b"head";
 /// redb's own memory, beside what a transaction has changed.
 const CACHE: usize = 16 << 20;
 

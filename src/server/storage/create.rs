@@ -51,7 +51,12 @@ pub fn is_to_be_made(paths: &Paths, lock: &Lock) -> Result<bool, StorageError> {
     }
     missing(paths, lock)?;
     let names = names(&paths.directory)?;
-    if names.iter().any(|name| name != "lock" && name != "new") {
+    // What is left of `new` is going to be removed: nothing but ours may be in it.
+    let half = self::names(&paths.new)?;
+    let ours = ["base", "log.0", "log.1", "marker"];
+    if names.iter().any(|name| name != "lock" && name != "new")
+        || half.iter().any(|name| !ours.contains(&name.as_str()))
+    {
         return Err(foreign(paths, &names));
     }
     Ok(true)

@@ -1,9 +1,9 @@
 //! Durable storage of one data directory: records of bytes, changed all or none in synced steps.
 //!
-//! Every commit is a frame of a [`log`], written and synced where it will stay. When a log is full it
-//! is folded into the [`base`], a redb file, on a thread of its own, and commits go on in the other
-//! log. The [`marker`] knows what must be there; [`mod@load`] compares, and tells damage from what a kill
-//! or a loss of power leaves. What is damaged is named and left as it is.
+//! Every commit is a frame of a `log`, written and synced where it will stay. When a log is full it is
+//! folded into the `base`, a redb file, on a thread of its own, and commits go on in the other log. The
+//! `marker` knows what must be there; `load` compares, and tells damage from what a kill or a loss of
+//! power leaves. What is damaged is named and left as it is.
 //!
 //! What is covered: after a clean close every byte of every file. After a kill, every byte of the base
 //! (unless it was in the middle of a fold: then every byte that its records depend on), and every byte

@@ -162,8 +162,6 @@ impl Storage {
         };
         if written.is_ok() {
             self.acknowledge();
-        } else {
-            self.asked_at = 0;
         }
         let waits = self.shared.sealed.lock().is_some();
         if waits && self.writer.tail() >= self.asked_at + PATIENCE || written.is_err() {

@@ -7,9 +7,11 @@ Every process has a directory of its own below the run's: `NAME/{conf,log,pid,tm
 import json
 import os
 import re
+import subprocess
 import urllib.request
 from pathlib import Path
 
+from .events import Events
 from .processes import Failed, Process, wait_for
 
 START_SECONDS = 90
@@ -45,11 +47,12 @@ class FlinkProcess(Process):
     def __init__(self, cluster, name, config, script, *arguments):
         directory = cluster.directory / name
         self.log_directory = directory / "log"
-        environment = cluster.prepare(directory, name, config)
+        self._scripts = cluster.home / "bin"
+        self._environment = cluster.prepare(directory, name, config)
         super().__init__(
             name,
-            [cluster.home / "bin" / script, *arguments],
-            environment,
+            [self._scripts / script, *arguments],
+            self._environment,
             directory,
             directory / "out",
         )
@@ -65,6 +68,18 @@ class JobManager(FlinkProcess):
         if job:
             script = ["standalone-job.sh", "start-foreground", "--job-classname", *job]
         super().__init__(cluster, name, config, *script)
+        self.events = Events(self.log_directory)
+
+    def stop_with_script(self, timeout=60):
+        """`jobmanager.sh stop`, which asks it with SIGTERM; returns its exit status."""
+        subprocess.run(
+            [self._scripts / "jobmanager.sh", "stop"],
+            env=self._environment,
+            check=True,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+        )
+        return self.wait(timeout)
 
     def rest_address(self):
         """Where its REST endpoint says it listens (it picks its port itself), or None."""
@@ -108,8 +123,10 @@ class Cluster:
             for jar in usrlib:
                 (self.home / "usrlib" / Path(jar).name).symlink_to(jar)
 
-    def job_manager(self, name="jobmanager", job=None):
-        config = {**JOB_MANAGER, **self.discovery.job_manager(), **self._config}
+    def job_manager(self, name="jobmanager", job=None, port=None):
+        """`job`: see `JobManager`; `port` leads to the name service through a proxy."""
+        found = self.discovery.job_manager(port) if port else self.discovery.job_manager()
+        config = {**JOB_MANAGER, **found, **self._config}
         return self._processes.start(JobManager, self, name, config, job)
 
     def task_manager(self, name, port=None):
@@ -172,7 +189,15 @@ class Rest:
         self.address = address
 
     def get(self, path):
-        with _http.open(f"http://{self.address}{path}", timeout=10) as response:
+        return self._ask("GET", path)
+
+    def cancel(self, job):
+        """Has begun to cancel it when this returns."""
+        self._ask("PATCH", f"/jobs/{job}?mode=cancel")
+
+    def _ask(self, method, path):
+        request = urllib.request.Request(f"http://{self.address}{path}", method=method)
+        with _http.open(request, timeout=10) as response:
             return json.load(response)
 
     def task_managers(self):

@@ -62,27 +62,3 @@ class Standalone:
 
     def others(self, port=None):
         return self.job_manager()
-
-
-class ZooKeeper:
-    """Flink's own ZooKeeper services, to compare with and to try this harness on."""
-
-    def __init__(self, port, storage):
-        self._common = {
-            "high-availability.type": "zookeeper",
-            "high-availability.zookeeper.quorum": f"127.0.0.1:{port}",
-            "high-availability.zookeeper.client.session-timeout": "4000 ms",
-            "high-availability.storageDir": f"file://{storage}",
-        }
-
-    def job_manager(self):
-        return {
-            **self._common,
-            "jobmanager.rpc.address": "127.0.0.1",
-            "jobmanager.rpc.port": 0,
-            "rest.address": "127.0.0.1",
-            "rest.port": 0,
-        }
-
-    def others(self, port=None):
-        return self._common

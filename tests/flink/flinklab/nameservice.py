@@ -1,4 +1,4 @@
-"""What `leaderserver status` says."""
+"""What `leaderserver status` says, and `leaderserver resign` does."""
 
 import json
 import subprocess
@@ -18,14 +18,28 @@ class NameService:
     @property
     def command(self):
         """The command as one would type it."""
+        return ["leaderserver", *self._arguments("status")]
+
+    def _arguments(self, command):
         only = ["--namespace", self.namespace]
-        return ["leaderserver", "status", "--endpoint", self.endpoint, *only, *self._options]
+        return [command, "--endpoint", self.endpoint, *only, *self._options]
 
     def printed(self, *more):
         """What the command prints; a ConnectionError if it fails."""
-        command = [paths.command(), *self.command[1:], "-qq", "--timeout", "3s", *more]
+        return self._run("status", "3s", *more)
+
+    def resign(self):
+        """Makes the leader step down; returns when it has."""
+        self._run("resign", "30s")
+
+    def _run(self, command, timeout, *more):
+        arguments = [*self._arguments(command), "-qq", "--timeout", timeout, *more]
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+            [paths.command(), *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         if done.returncode:
             raise ConnectionError(done.stderr.strip() or f"status {done.returncode}")

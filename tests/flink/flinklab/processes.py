@@ -69,6 +69,12 @@ class Process:
     def alive(self):
         return self.status is None
 
+    def cpu_seconds(self):
+        """The processor time it has used so far, that of all its threads."""
+        with open(f"/proc/{self.pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def signal(self, number):
         """Sends a signal to the whole group; nothing if the process has ended."""
         if self.alive:
@@ -95,14 +101,22 @@ class Process:
         except subprocess.TimeoutExpired:
             raise Failed(f"{self.name} has not ended after {timeout} s\n{self.tail()}") from None
 
+    def pause(self):
+        """SIGSTOP."""
+        self.signal(signal.SIGSTOP)
+
+    def wake(self):
+        """SIGCONT."""
+        self.signal(signal.SIGCONT)
+
     @contextlib.contextmanager
     def suspended(self):
-        """SIGSTOP for the length of the block, then SIGCONT."""
-        self.signal(signal.SIGSTOP)
+        """Paused for the length of the block."""
+        self.pause()
         try:
             yield
         finally:
-            self.signal(signal.SIGCONT)
+            self.wake()
 
     def logs(self):
         """The files it writes to; a subclass may know more."""
@@ -159,7 +173,7 @@ class Processes:
         self._started.clear()
 
 
-def wait_for(what, check, timeout=60, needs=()):
+def wait_for(what, check, timeout=60, needs=(), poll_seconds=POLL_SECONDS):
     """Waits until `check()` is true and returns what it returned.
 
     An OSError of `check` counts as not yet. Fails at once when a process of `needs` has ended.
@@ -180,7 +194,7 @@ def wait_for(what, check, timeout=60, needs=()):
             hint = f" (last: {problem})" if problem else ""
             tails = "\n".join(p.tail() for p in needs)
             raise Failed(f"waited for {what}: {reason}{hint}\n{tails}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll_seconds)
 
 
 def holds_for(what, check, seconds, needs=()):

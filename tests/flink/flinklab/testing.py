@@ -5,10 +5,21 @@ import unittest
 
 from . import discovery, distribution, job, paths
 from .cluster import Cluster, Rest, wait_for_running, wait_for_task_managers
+from .failover import Failover
 from .nameservice import NameService
 from .processes import wait_for
 
 NAMESPACE = "/test"
+
+# So that what waits for them does not take longer than it must: a leader that was killed is
+# succeeded after the grace, one that is silent after the session.
+SHORT = {
+    "leaderserver": {
+        "high-availability.leader-server.session-timeout": "4 s",
+        "high-availability.leader-server.disconnect-grace": "500 ms",
+    },
+    "zookeeper": {"high-availability.zookeeper.client.session-timeout": "4 s"},
+}
 
 
 class Lab:
@@ -70,11 +81,32 @@ class FlinkTest(unittest.TestCase):
     directory = None  # a new one for each class and release, set by the runner
     processes = None  # set by the runner, which ends them whatever happens
     once = False  # on the newest release only
+    service = "leaderserver"  # what decides who leads in `failover`; set by the runner
 
     @classmethod
     def lab(cls, part="", **options):
         """A cluster; `part` names its directory where a class has more than one."""
         return Lab(cls.processes, cls.version, cls.directory / part, **options)
+
+    @classmethod
+    def failover(cls, **options):
+        """A cluster with standbys."""
+        options["options"] = {**SHORT[cls.service], **options.get("options", {})}
+        return Failover(cls.processes, cls.version, cls.directory, cls.service, **options)
+
+    def assert_exact(self, failover):
+        """Every number was counted once, up to now."""
+        failover.wait_for_checkpoints(1)
+        self.assertEqual(failover.ledger.problems(), [])
+
+    def assert_nothing_remains(self, failover):
+        """Flink cleans up after the client has been told that its job is cancelled."""
+        service = failover.service
+        wait_for(
+            f"nothing in the store or in {service.storage}",
+            lambda: not service.stored() and not service.keys(),
+            30,
+        )
 
     def assert_quiet(self, *processes):
         """Our classes have logged no warning or worse, and nobody a fatal error."""

@@ -145,13 +145,13 @@ impl Reader {
         let mut rest = Rest::Blank;
         // What is hashed in vain: frames within frames, of somebody who means ill.
         let mut patience = self.length.saturating_mul(4);
-        let mut piece = vec![0; 1 << 16];
+        let (mut piece, blank) = (vec![0; 1 << 16], vec![0; 1 << 16]);
         let mut at = self.offset;
         while at < self.length {
             self.file.seek(SeekFrom::Start(at))?;
             let size = piece.len().min((self.length - at) as usize);
             self.file.read_exact(&mut piece[..size])?;
-            if piece[..size].iter().any(|byte| *byte != 0) {
+            if piece[..size] != blank[..size] {
                 rest = Rest::Torn;
                 for start in (0..size).step_by(ALIGNED as usize) {
                     if !piece[start..size].starts_with(FRAME) || patience == 0 {

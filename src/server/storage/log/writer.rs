@@ -93,8 +93,9 @@ impl Writer {
             let length = file.metadata()?.len();
             if torn {
                 zero(&file, tail, length)?;
-                file.sync_data()?;
             }
+            // What was found may be known to the system alone: a process was killed in its sync.
+            file.sync_data()?;
             Ok((file, length))
         });
         let (file, length) = opened.map_err(|error| StorageError::io("write", path, error))?;

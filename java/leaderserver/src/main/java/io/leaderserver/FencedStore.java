@@ -42,9 +42,8 @@ import java.util.concurrent.TimeUnit;
  *   <li>{@link LeaderServerException#EXISTS EXISTS}, {@link LeaderServerException#NOT_FOUND
  *       NOT_FOUND}, {@link LeaderServerException#CHANGED CHANGED}: a key is not as the write needs
  *       it; the first and the last tell its {@link LeaderServerException#version() version}
- *   <li>{@link LeaderServerException#LIMIT LIMIT}: the namespace would hold more than it may
- *   <li>{@link LeaderServerException#TOO_LARGE TOO_LARGE}: more than fits into one write, whatever
- *       the namespace holds
+ *   <li>{@link LeaderServerException#LIMIT LIMIT}: more than one write takes, or than the namespace
+ *       may hold; the message says which
  *   <li>{@link LeaderServerException#NOT_APPLIED NOT_APPLIED}: the write was never sent, or the
  *       name service takes none at present
  *   <li>{@link LeaderServerException#UNKNOWN_OUTCOME UNKNOWN_OUTCOME}: the write was sent, as often
@@ -54,7 +53,8 @@ import java.util.concurrent.TimeUnit;
  *       before is of unknown outcome instead
  *   <li>{@link LeaderServerException#REFUSED REFUSED}: the name service refuses this client
  *   <li>{@link LeaderServerException#INVALID_ARGUMENT INVALID_ARGUMENT}: a name that can't be one
- *       (empty, too long, with half a surrogate pair), or a write under no epoch
+ *       (empty, too long, with half a surrogate pair), a write under no epoch, or a delete at
+ *       version 0, which is none
  * </ul>
  *
  * <p>A null is answered by a {@link NullPointerException}, a negative time-out by an {@link

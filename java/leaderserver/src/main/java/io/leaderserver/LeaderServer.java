@@ -41,11 +41,13 @@ public final class LeaderServer implements AutoCloseable {
      *     {@code max-session-timeout} (ms; the longest that a client may ask for), {@code cold}
      *     ({@code true}: no earlier server has living clients, so nobody need be waited for),
      *     {@code max-connections}, {@code max-store-keys} and {@code max-store-bytes} (what the
-     *     {@link FencedStore store} of a namespace may hold)
+     *     {@link FencedStore store} of a namespace may hold), {@code data} (the directory in which
+     *     the state outlives the server; absent: none does)
      * @param tlsOrNull with it only TLS is spoken, and clients must show a certificate it trusts
      * @throws LeaderServerException {@link LeaderServerException#ADDRESS_IN_USE}, {@link
-     *     LeaderServerException#INVALID_ARGUMENT}, {@link LeaderServerException#TLS} and, for the
-     *     native library, {@link LeaderServerException#UNSUPPORTED}
+     *     LeaderServerException#INVALID_ARGUMENT}, {@link LeaderServerException#STORAGE}, {@link
+     *     LeaderServerException#TLS} and, for the native library, {@link
+     *     LeaderServerException#UNSUPPORTED}
      */
     public static LeaderServer start(Map<String, String> options, TlsMaterial tlsOrNull) {
         final String[] flat = Options.flat(options, tlsOrNull);

@@ -65,7 +65,7 @@ public class LeaderServerException extends RuntimeException {
     /** A key of the store is at another version. */
     public static final int CHANGED = 15;
 
-    /** A limit of the name service was reached; the write had no effect. */
+    /** A limit was reached, of one write or of the name service; the write had no effect. */
     public static final int LIMIT = 16;
 
     /** A write was never sent, or the name service takes none at present: it had no effect. */
@@ -73,6 +73,9 @@ public class LeaderServerException extends RuntimeException {
 
     /** A write was sent, and it is not known whether it was applied. */
     public static final int UNKNOWN_OUTCOME = 18;
+
+    /** The data directory of a server can't be used: it is damaged, in use, or of a later release. */
+    public static final int STORAGE = 19;
 
     private static final long serialVersionUID = 1L;
 

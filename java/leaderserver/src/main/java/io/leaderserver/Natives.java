@@ -111,7 +111,8 @@ final class Natives {
      *     absent: no listener, in-process clients only), {@code namespace} (absent: any), {@code
      *     max-session-timeout}, {@code cold} (true or false), {@code max-connections}, {@code
      *     max-unread} (bytes that may wait for a client that does not read), {@code
-     *     max-store-keys} and {@code max-store-bytes} (what the store of a namespace may hold).
+     *     max-store-keys} and {@code max-store-bytes} (what the store of a namespace may hold), {@code
+     *     data} (the directory in which the state outlives the server; absent: none does).
      *     Durations are a number of milliseconds.
      * @param tls null for plain TCP, else as in {@link #clientOpen}; clients must then show a
      *     certificate that {@code tls[2…]} trusts.
@@ -310,8 +311,8 @@ final class Natives {
      * @param versions for REPLACE and DELETE_VERSION, else not looked at
      * @param values for CREATE and REPLACE, else not looked at
      * @param written gets the version of what was created and replaced, and how many were deleted
-     * @throws LeaderServerException beside the codes of the store TOO_LARGE, before anything is
-     *     copied that no write may take
+     * @throws LeaderServerException with the codes of the store; LIMIT before anything is copied that
+     *     no write may take
      */
     static native void storeWrite(
             long client,

@@ -34,6 +34,8 @@ import org.junit.jupiter.api.Test;
 /** A store whose name service does not answer, and callers that are disturbed while they wait. */
 class StoreFaultsTest {
 
+    private static final long FOR_EVER = Long.MAX_VALUE;
+
     private static final byte[] VALUE = {'v'};
 
     private static final Map<String, Long> EPOCH = Collections.singletonMap("process", 1L);
@@ -119,7 +121,7 @@ class StoreFaultsTest {
                             () ->
                                     assertCode(
                                             LeaderServerException.UNKNOWN_OUTCOME,
-                                            () -> store.create("k", VALUE, PATIENCE)));
+                                            () -> store.create("k", VALUE, FOR_EVER)));
             start(write);
             awaitThere(reader, "k");
             leader.client.close();
@@ -140,13 +142,13 @@ class StoreFaultsTest {
                         () ->
                                 assertCode(
                                         LeaderServerException.CLOSED,
-                                        () -> store.get("k", PATIENCE)));
+                                        () -> store.get("k", FOR_EVER)));
         final FutureTask<LeaderServerException> write =
                 new FutureTask<>(
                         () ->
                                 assertCode(
                                         LeaderServerException.CLOSED,
-                                        () -> store.check(PATIENCE)));
+                                        () -> store.check(FOR_EVER)));
         awaitInside(start(read), "storeGet");
         awaitInside(start(write), "storeWrite");
         client.close();

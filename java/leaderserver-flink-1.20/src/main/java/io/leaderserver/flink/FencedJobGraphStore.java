@@ -22,8 +22,8 @@ import org.apache.flink.runtime.jobmanager.JobGraphStoreUtil;
 import org.apache.flink.runtime.jobmanager.NoOpJobGraphStoreWatcher;
 
 /**
- * Flink's store of job graphs over pointers that only the leader writes. Nobody else writes them, so
- * there is nothing to watch.
+ * Flink's store of job graphs over pointers that only the leader writes: there is nobody else
+ * to be watched.
  */
 final class FencedJobGraphStore extends DefaultJobGraphStore<KeyVersion> {
 

@@ -22,8 +22,8 @@ import org.apache.flink.runtime.jobmanager.NoOpExecutionPlanStoreWatcher;
 import org.apache.flink.streaming.api.graph.ExecutionPlan;
 
 /**
- * Flink's store of execution plans over pointers that only the leader writes. Nobody else writes them, so
- * there is nothing to watch.
+ * Flink's store of execution plans over pointers that only the leader writes: there is nobody else
+ * to be watched.
  */
 final class FencedExecutionPlanStore extends DefaultExecutionPlanStore<KeyVersion> {
 

@@ -34,6 +34,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Flink's own stores of applications and of their results over ours, where the release has them.
+ *
+ * <p>Seen to fail: with files that nothing points to left; without the look at the epoch.
  */
 class ApplicationStoresTest extends StoresTestBase {
 
@@ -117,7 +119,8 @@ class ApplicationStoresTest extends StoresTestBase {
         final Store successor = applications(successorOf(first));
         assertEquals(1, count(successor));
         assertTrue(recovers(successor, id));
-        assertFenced(() -> store.call("putApplication", entry(idType.getConstructor().newInstance())));
+        final Object another = entry(idType.getConstructor().newInstance());
+        assertFenced(() -> store.call("putApplication", another));
         assertFenced(() -> store.call("putApplication", entry(id)));
         assertEquals(1, files().size());
     }

@@ -27,8 +27,8 @@ import org.junit.jupiter.api.Test;
  * Whose epoch a store writes under (R15): that of the grant which the dispatcher's contender was
  * told last when the store was asked for.
  *
- * <p>Seen to fail: with the epoch noted after the callback, forgotten at the revoke, or looked up
- * at the write.
+ * <p>Seen to fail: with the epoch noted after the callback or forgotten at the revoke; with any
+ * contender's, and with the dispatcher's only; with a factory that looks it up at each call.
  */
 class BindingTest extends StoresTestBase {
 

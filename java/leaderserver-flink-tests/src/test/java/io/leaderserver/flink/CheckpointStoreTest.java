@@ -45,7 +45,8 @@ import org.junit.jupiter.api.io.TempDir;
  * Flink's own store of completed checkpoints over ours, with real files for metadata and shared
  * state.
  *
- * <p>Seen to fail: with {@code clearEntries} that does not throw for a former leader.
+ * <p>Seen to fail: with {@code clearEntries} that does not throw for a former leader; with bytes
+ * discarded before the mark; with a counter that goes back.
  */
 class CheckpointStoreTest extends StoresTestBase {
 
@@ -161,7 +162,7 @@ class CheckpointStoreTest extends StoresTestBase {
         return new JobManager();
     }
 
-    /** FLINK-10333: refused, not discarded by mistake, and nothing of the successor's is touched. */
+    /** FLINK-10333: what is refused is refused clearly, and touches nothing of the successor's. */
     @Test
     void aFormerLeaderCompletesNoCheckpoint() throws Exception {
         final JobManager first = leader();

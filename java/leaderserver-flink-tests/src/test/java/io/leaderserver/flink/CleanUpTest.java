@@ -34,8 +34,9 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Cleaning up all of a cluster, and all of a job: after the resignation, by who may, once or more
  * often (FLINK-25486).
  *
- * <p>Seen to fail: with blobs deleted although the keys could not be; with an epoch of now instead
- * of the one last delivered.
+ * <p>Seen to fail: with blobs deleted although the keys were not, whether refused or unanswered;
+ * with a grant forgotten at its revoke; with a refusal that fails; with files left that nothing
+ * points to.
  */
 @ParameterizedClass(name = "{0}")
 @ValueSource(strings = {"per-process", "per-component"})

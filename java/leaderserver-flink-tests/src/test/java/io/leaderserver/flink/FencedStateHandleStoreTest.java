@@ -38,7 +38,8 @@ import org.junit.jupiter.api.function.Executable;
  * Pointers in the name service, of which only the leader writes.
  *
  * <p>Seen to fail: without the check of the epoch where there is nothing to remove; with bytes
- * discarded before the mark; with bytes kept after a refusal; with one page taken for all.
+ * discarded before the mark; with bytes kept after a refusal; with marks that count as states; with
+ * what can't be read left out.
  */
 class FencedStateHandleStoreTest extends ServicesTestBase {
 
@@ -302,6 +303,9 @@ class FencedStateHandleStoreTest extends ServicesTestBase {
         assertTrue(e.getMessage().contains("test/b"), e.getMessage());
         assertThrows(IOException.class, () -> store.getAndLock("b"));
         assertTrue(store.releaseAndTryRemove("b"));
+        keys.create("test/c", new byte[0]);
+        assertThrows(IOException.class, () -> store.getAndLock("c"));
+        assertTrue(store.releaseAndTryRemove("c"));
         assertEquals(Collections.singletonList("test/a"), remainingKeys());
     }
 

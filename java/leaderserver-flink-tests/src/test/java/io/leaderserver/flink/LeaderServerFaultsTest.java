@@ -34,7 +34,11 @@ import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.runtime.checkpoint.CheckpointIDCounter;
 import org.junit.jupiter.api.Test;
 
-/** What users of {@code leader://} get when something is wrong with that LeaderServer. */
+/**
+ * What users of {@code leader://} get when something is wrong with that LeaderServer.
+ *
+ * <p>Seen to fail: with a refusal that does not name the endpoint.
+ */
 class LeaderServerFaultsTest extends StoresTestBase {
 
     private static final String PREFIX = "high-availability.leader-server.";

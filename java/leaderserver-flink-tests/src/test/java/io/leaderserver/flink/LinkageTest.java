@@ -64,7 +64,10 @@ class LinkageTest {
 
     /** For 2.3 only. */
     private static final List<String> WITH_APPLICATIONS =
-            List.of("ApplicationHaServices", "FencedApplicationStore", "FencedApplicationResultStore");
+            List.of(
+                    "ApplicationHaServices",
+                    "FencedApplicationStore",
+                    "FencedApplicationResultStore");
 
     /** For releases before 2.3 only, but for its subclass. */
     private static final String WITHOUT_APPLICATIONS = "ExecutionPlanHaServices";

@@ -30,7 +30,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is told about {@code high-availability.storageDir}, to whom, and when. */
+/**
+ * What is told about {@code high-availability.storageDir}, to whom, and when.
+ *
+ * <p>Seen to fail: with nothing checked, and with a TaskManager that checks.
+ */
 class StorageDirectoryTest extends StoresTestBase {
 
     @TempDir private Path directory;

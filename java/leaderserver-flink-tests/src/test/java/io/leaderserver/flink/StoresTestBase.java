@@ -18,16 +18,17 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.leaderserver.LeaderClient;
 import io.leaderserver.LeaderServerException;
+import java.io.File;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.highavailability.HighAvailabilityServices;
@@ -127,13 +128,22 @@ abstract class StoresTestBase extends ServicesTestBase {
         return Paths.get(URI.create(configuration.toMap().get(NameServices.STORAGE)));
     }
 
-    /** All files in the storage directory, as paths from there. */
-    final List<String> files() throws Exception {
-        try (Stream<Path> files = Files.walk(storage())) {
-            return files.filter(Files::isRegularFile)
-                    .map(file -> storage().relativize(file).toString())
-                    .sorted()
-                    .collect(Collectors.toList());
+    /** All files in the storage directory, as paths from there; some may vanish meanwhile. */
+    final List<String> files() {
+        final List<String> files = new ArrayList<>();
+        collect(storage().toFile(), files);
+        Collections.sort(files);
+        return files;
+    }
+
+    private void collect(File directory, List<String> files) {
+        final File[] found = directory.listFiles();
+        for (File file : found == null ? new File[0] : found) {
+            if (file.isFile()) {
+                files.add(storage().relativize(file.toPath()).toString());
+            } else {
+                collect(file, files);
+            }
         }
     }
 

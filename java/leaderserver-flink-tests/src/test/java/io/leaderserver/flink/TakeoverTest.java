@@ -31,6 +31,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /**
  * A job with checkpoints outlives its JobManager, all of Flink's components being real ones: it
  * goes on from its last checkpoint, counts everything once, and leaves nothing when it has ended.
+ *
+ * <p>Seen to fail: with files deleted by a JobManager whose clean-up is refused.
  */
 @ParameterizedClass(name = "{0}")
 @ValueSource(strings = {"per-process", "per-component"})
@@ -83,8 +85,8 @@ class TakeoverTest extends StoresTestBase {
     }
 
     /**
-     * One JobManager closes, another goes on. The one that closes cleans up all data: it is refused,
-     * for the other leads by then.
+     * One JobManager closes, another goes on. The one that closes cleans up all data, and is
+     * refused, for the other leads by then.
      */
     @Test
     void anotherJobManagerGoesOn() throws Exception {

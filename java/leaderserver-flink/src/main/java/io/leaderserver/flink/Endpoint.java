@@ -25,7 +25,7 @@ final class Endpoint {
         EMBEDDED,
         /** In the JobManager: {@code jobmanager:} or {@code jobmanager://host:port}. */
         JOB_MANAGER,
-        /** A LeaderServer of its own, which outlives every JobManager: {@code leader://host:port}. */
+        /** A LeaderServer of its own, which outlives JobManagers: {@code leader://host:port}. */
         LEADER_SERVER
     }
 

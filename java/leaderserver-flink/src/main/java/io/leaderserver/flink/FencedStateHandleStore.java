@@ -20,7 +20,6 @@ import io.leaderserver.LeaderServerException;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -29,8 +28,6 @@ import org.apache.flink.runtime.persistence.PossibleInconsistentStateException;
 import org.apache.flink.runtime.persistence.RetrievableStateStorageHelper;
 import org.apache.flink.runtime.persistence.StateHandleStore;
 import org.apache.flink.runtime.state.RetrievableStateHandle;
-import org.apache.flink.util.FlinkException;
-import org.apache.flink.util.InstantiationUtil;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,18 +45,13 @@ import org.slf4j.LoggerFactory;
  * is there for no one but the next removal.
  *
  * <p>Where a write may have been applied or not, there is a {@link
- * PossibleInconsistentStateException}, and no bytes are discarded; what the name service had applied
+ * PossibleInconsistentStateException}, and no bytes are discarded; what was this store's own write
  * is never taken for somebody else's (FLINK-22494, FLINK-24543). Thread-safe.
  */
 final class FencedStateHandleStore<T extends Serializable>
         implements StateHandleStore<T, KeyVersion> {
 
     private static final Logger LOG = LoggerFactory.getLogger(FencedStateHandleStore.class);
-
-    /** The first byte of a value; the handle follows, as Java serialises it. */
-    private static final byte LIVE = 0;
-
-    private static final byte MARKED = 1;
 
     private final FencedKeys keys;
     private final String prefix;
@@ -135,7 +127,7 @@ final class FencedStateHandleStore<T extends Serializable>
     public RetrievableStateHandle<T> getAndLock(String name) throws Exception {
         final FencedStore.Entry entry =
                 live(keyOf(name)).orElseThrow(() -> doesNotExist(name, null));
-        return handleOf(entry);
+        return Pointer.<T>read(entry);
     }
 
     /**
@@ -147,8 +139,8 @@ final class FencedStateHandleStore<T extends Serializable>
     public List<Tuple2<RetrievableStateHandle<T>, String>> getAllAndLock() throws Exception {
         final List<Tuple2<RetrievableStateHandle<T>, String>> all = new ArrayList<>();
         for (FencedStore.Entry entry : ofOneMoment()) {
-            if (!isMarked(entry)) {
-                all.add(Tuple2.of(handleOf(entry), nameOf(entry)));
+            if (!Pointer.isMarked(entry)) {
+                all.add(Tuple2.of(Pointer.<T>read(entry), nameOf(entry)));
             }
         }
         return all;
@@ -177,7 +169,7 @@ final class FencedStateHandleStore<T extends Serializable>
     public Collection<String> getAllHandles() throws Exception {
         final List<String> names = new ArrayList<>();
         for (FencedStore.Entry entry : keys.list(prefix)) {
-            if (!isMarked(entry)) {
+            if (!Pointer.isMarked(entry)) {
                 names.add(nameOf(entry));
             } else if (keys.isWritable()) {
                 endRemoval(entry);
@@ -191,7 +183,9 @@ final class FencedStateHandleStore<T extends Serializable>
             keys.check();
             remove(entry, entry.version());
         } catch (Exception e) {
-            LOG.warn("The removal of {} could not be ended.", entry.key(), e);
+            if (!FencedKeys.isRefusal(e)) {
+                LOG.warn("The removal of {} could not be ended.", entry.key(), e);
+            }
         }
     }
 
@@ -213,7 +207,7 @@ final class FencedStateHandleStore<T extends Serializable>
             }
             final FencedStore.Entry entry = found.get();
             final long marked;
-            if (isMarked(entry)) {
+            if (Pointer.isMarked(entry)) {
                 keys.check();
                 marked = entry.version();
             } else {
@@ -233,9 +227,7 @@ final class FencedStateHandleStore<T extends Serializable>
 
     /** @return the version of the mark */
     private long mark(FencedStore.Entry entry) {
-        final byte[] value = entry.value().clone();
-        value[0] = MARKED;
-        return keys.replace(entry.key(), entry.version(), value);
+        return keys.replace(entry.key(), entry.version(), Pointer.marked(entry));
     }
 
     /** Removes what was marked at that version. */
@@ -270,7 +262,7 @@ final class FencedStateHandleStore<T extends Serializable>
             throws Exception {
         final byte[] value;
         try {
-            value = valueOf(handle);
+            value = Pointer.to(handle);
         } catch (Exception e) {
             discardAfter(e, handle);
             throw e;
@@ -310,8 +302,11 @@ final class FencedStateHandleStore<T extends Serializable>
                 keys.create(key, value);
                 return;
             } catch (LeaderServerException e) {
-                if (e.code() != LeaderServerException.EXISTS || !makeRoom(key, e)) {
-                    throw e.code() == LeaderServerException.EXISTS ? alreadyExists(name, e) : e;
+                if (e.code() != LeaderServerException.EXISTS) {
+                    throw e;
+                }
+                if (!makeRoom(key, e)) {
+                    throw alreadyExists(name, e);
                 }
             }
         }
@@ -321,7 +316,7 @@ final class FencedStateHandleStore<T extends Serializable>
     private boolean makeRoom(String key, LeaderServerException exists) {
         try {
             final Optional<FencedStore.Entry> there = keys.get(key);
-            if (there.isPresent() && isMarked(there.get())) {
+            if (there.isPresent() && Pointer.isMarked(there.get())) {
                 remove(there.get(), there.get().version());
                 return true;
             }
@@ -333,12 +328,7 @@ final class FencedStateHandleStore<T extends Serializable>
     }
 
     private Optional<FencedStore.Entry> live(String key) {
-        return keys.get(key).filter(entry -> !isMarked(entry));
-    }
-
-    private static boolean isMarked(FencedStore.Entry entry) {
-        final byte[] value = entry.value();
-        return value.length > 0 && value[0] == MARKED;
+        return keys.get(key).filter(entry -> !Pointer.isMarked(entry));
     }
 
     private static boolean wasChanged(LeaderServerException e) {
@@ -346,29 +336,10 @@ final class FencedStateHandleStore<T extends Serializable>
                 || e.code() == LeaderServerException.CHANGED;
     }
 
-    private byte[] valueOf(RetrievableStateHandle<T> handle) throws IOException {
-        final byte[] serialized = InstantiationUtil.serializeObject(handle);
-        final byte[] value = new byte[1 + serialized.length];
-        value[0] = LIVE;
-        System.arraycopy(serialized, 0, value, 1, serialized.length);
-        return value;
-    }
-
-    private RetrievableStateHandle<T> handleOf(FencedStore.Entry entry) throws IOException {
-        final byte[] value = entry.value();
-        try {
-            return InstantiationUtil.deserializeObject(
-                    Arrays.copyOfRange(value, 1, value.length),
-                    Thread.currentThread().getContextClassLoader());
-        } catch (IOException | ClassNotFoundException | RuntimeException e) {
-            throw new IOException("What is stored under " + entry.key() + " can't be read.", e);
-        }
-    }
-
     private void discard(FencedStore.Entry entry) throws Exception {
-        final RetrievableStateHandle<T> handle;
+        final RetrievableStateHandle<?> handle;
         try {
-            handle = handleOf(entry);
+            handle = Pointer.<T>read(entry);
         } catch (IOException e) {
             LOG.warn("Bytes are left in the storage directory: {}", e.getMessage(), e);
             return;

@@ -38,8 +38,8 @@ import org.slf4j.LoggerFactory;
  * the name service point.
  *
  * <p>A file is named after its kind and owner, {@code jobGraph-JOB-RANDOM}, and never written
- * twice. So what an interrupted write has left can be found when its owner ends, and what was listed
- * then is not what anybody writes later: files are not fenced. Thread-safe.
+ * twice. So what an interrupted write has left can be found when its owner ends; and what is listed
+ * then is not what anybody writes later, which matters because files are not fenced. Thread-safe.
  */
 final class StorageDirectory {
 
