@@ -37,6 +37,11 @@ impl Walker {
         self.world.net.host_down = false;
         if self.world.disk.is_some() {
             self.change_disks();
+            // Else it would refuse to start.
+            self.world.disk_goes_on();
+            if self.world.disk().full && self.pick(3) > 0 {
+                self.world.fill_disk(false);
+            }
         }
         // With one that is settled, or that never had another before it, it says nothing new.
         let cold =
