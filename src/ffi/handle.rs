@@ -29,6 +29,12 @@ pub enum Kind {
     Contender = 3,
     /// A watch.
     Watch = 4,
+    /// Bytes handed out to C.
+    Bytes = 5,
+    /// Entries of the store, handed out to C one after the other.
+    List = 6,
+    /// Changes put together in C.
+    Transaction = 7,
 }
 
 /// What a handle is made of: kind (8 bits), generation (32), slot (24), from the top.
