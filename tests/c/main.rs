@@ -151,27 +151,29 @@ fn python_needs_nothing_but_ctypes() {
     run(Path::new("python3"), &[script, library, "embedded:", "python"]);
 }
 
-/// Two leaders that hand over to each other, and a retriever in an event loop that sees both.
+/// Leaders that are killed, or resign, and a retriever in an event loop that sees who is next.
 #[test]
 fn leaders_hand_over_and_a_retriever_follows() {
     let (_server, endpoint) = server();
     let (leader, retriever) = (build_c("examples/c/leader.c"), build_c("examples/c/retriever.c"));
     let mut watching = Running::start(&retriever, &[&endpoint, "hand", "printer"]);
     watching.waits_for("no leader");
-    let mut second;
-    {
-        let mut first =
-            Running::start(&leader, &[&endpoint, "hand", "printer", "room 1", "5000000"]);
-        first.waits_for("step 1");
-        watching.waits_for("leader room 1");
-        second = Running::start(&leader, &[&endpoint, "hand", "printer", "room 2", "3"]);
-        // Killed: nobody says goodbye.
-    }
-    second.waits_for("step 3");
-    second.waits_for("not leading any more");
+    // 0 steps: without end.
+    let start =
+        |address, steps| Running::start(&leader, &[&endpoint, "hand", "printer", address, steps]);
+    let mut first = start("room 1", "0");
+    first.waits_for("step 1");
+    watching.waits_for("leader room 1");
+    let second = start("room 2", "0");
+    // Killed: nobody says goodbye.
+    drop(first);
     watching.waits_for("leader room 2");
+    let mut third = start("room 3", "3");
+    drop(second);
+    third.waits_for("step 3");
+    third.waits_for("not leading any more");
+    assert!(third.child.wait().expect("it ends").success());
     watching.waits_for("no leader");
-    assert!(second.child.wait().expect("it ends").success());
     drop(watching.child.stdin.take());
     assert!(watching.child.wait().expect("it ends").success());
 }
