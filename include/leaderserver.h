@@ -9,16 +9,16 @@
  * What holds for all functions
  *
  * Status. Every function but a few that can't fail returns a status: LS_OK, or one of the other
- * numbers below, which never change their meaning and are never used again for another. New ones may
- * come: treat those you don't know as failures. The last argument, `error`, may be null; else a
+ * numbers below, which never change their meaning and are never used again for another. New ones
+ * may come: treat those you don't know as failures. The last argument, `error`, may be null; else a
  * failure is described there, for this call and this thread alone.
  *
  * Outputs are written only on success (LS_OK), and then all of them; `error` only on failure.
  *
- * Handles are numbers, not pointers. 0 is never one. A number that was closed, was never handed out,
- * or names something else gets LS_CLOSED or LS_INVALID_ARGUMENT, whatever it is. Closing twice, or
- * closing 0, is LS_OK. A handle may be closed while other threads use it: what they do ends by itself
- * with a status, and nothing is freed under them.
+ * Handles are numbers, not pointers. 0 is never one. A number that was closed, was never handed
+ * out, or names something else gets LS_CLOSED or LS_INVALID_ARGUMENT, whatever it is. Closing
+ * twice, or closing 0, is LS_OK. A handle may be closed while other threads use it: what they do
+ * ends by itself with a status, and nothing is freed under them.
  *
  * Ownership. No call takes what it is given: handles, texts, structs and options remain the
  * caller's, and may go when the call has returned. What user data points at must live until its
@@ -26,20 +26,20 @@
  * handing the same struct (ls_event, ls_entry, ls_log_record) to the same function again. Such a
  * struct is copied like any other, but its memory goes with the first copy that is freed or reused.
  *
- * Texts are a pointer and a length in bytes, UTF-8, without a zero byte at the end; names may be 1024
- * bytes long. A null pointer is an empty text if the length is 0. Lengths are checked before anything
- * is read. Texts that are handed out have a zero byte behind them.
+ * Texts are a pointer and a length in bytes, UTF-8, without a zero byte at the end; names may be
+ * 1024 bytes long. A null pointer is an empty text if the length is 0. Lengths are checked before
+ * anything is read. Texts that are handed out have a zero byte behind them.
  *
  * Structs that may grow begin with their size: set it to sizeof, as the …_INIT macros do. A larger
- * size than the library knows is fine, a smaller one is LS_INVALID_ARGUMENT (and `error` is then left
- * alone).
+ * size than the library knows is fine, a smaller one is LS_INVALID_ARGUMENT (and `error` is then
+ * left alone).
  *
  * Threads. Every function may be called on any thread, at any time, also inside callbacks and
  * finalizers, but not in a signal handler. No lock of the library is held while a callback runs.
  *
  * Waiting. A function waits only where its comment says so, for the time-out that it is given (and
- * up to a second more where the answer comes then). 0 does not wait; LS_FOREVER is for ls_next_event()
- * and means 49 days elsewhere.
+ * up to a second more where the answer comes then). 0 does not wait; LS_FOREVER is for
+ * ls_next_event() and means 49 days elsewhere.
  *
  * Signals. The library installs no handler, and its threads have signals blocked; a lost connection
  * raises no SIGPIPE.
@@ -50,8 +50,8 @@
  * connections of its parent open: should the parent be killed, its leadership ends only with the
  * session time-out.
  *
- * Failures inside. A fault of the library comes out as LS_INTERNAL with a text, and the handle says so
- * from then on: it gives up what it claims, and should be closed.
+ * Failures inside. A fault of the library comes out as LS_INTERNAL with a text, and the handle says
+ * so from then on: it gives up what it claims, and should be closed.
  *
  * The library stays loaded until the process ends, also after dlclose().
  */
@@ -411,8 +411,8 @@ typedef struct ls_error {
      */
     size_t text_length;
     /**
-     * What went wrong and what to do, in English, UTF-8. It ends with a zero byte, and is cut where
-     * it is longer than this.
+     * What went wrong and what to do, in English, UTF-8. It ends with a zero byte, and is cut
+     * where it is longer than this.
      */
     char text[984];
 } ls_error;
@@ -542,8 +542,8 @@ typedef struct ls_log_record {
      */
     int32_t reserved;
     /**
-     * Where it comes from, like `leaderserver::client`. From ls_log_next(): the struct's own, until
-     * the next call with the struct, or ls_bytes_free(). In a callback: until it returns.
+     * Where it comes from, like `leaderserver::client`. From ls_log_next(): the struct's own,
+     * until the next call with the struct, or ls_bytes_free(). In a callback: until it returns.
      */
     struct ls_bytes target;
     /**
@@ -598,11 +598,11 @@ int32_t ls_bytes_free(struct ls_bytes *bytes);
  * - `data`: a directory in which its state outlives it. Without it the server forgets all.
  * - `namespace`: the only one served. Else any.
  * - `max-session-timeout`: the longest that is granted to a client. 30000.
- * - `cold`: "true" says that no clients of an earlier server live. Else one without `data`, or with
- *   a new directory, makes nobody but clients of this process a leader before
+ * - `cold`: "true" says that no clients of an earlier server live. Else one without `data`, or
+ *   with a new directory, makes nobody but clients of this process a leader before
  *   `max-session-timeout` has passed.
- * - `max-connections` (50000), `max-unread` (bytes that wait for one slow client), `max-store-keys`
- *   and `max-store-bytes` (per namespace).
+ * - `max-connections` (50000), `max-unread` (bytes that wait for one slow client),
+ *   `max-store-keys` and `max-store-bytes` (per namespace).
  * - `tls-fingerprint`: with `tls`, the SHA-1 or SHA-256 of the only certificate that is accepted.
  *
  * `tls` may be null. Waits for name resolution and, with `data`, for the disk.
@@ -625,9 +625,9 @@ int32_t ls_server_port(ls_server server,
                        struct ls_error *error);
 
 /**
- * Stops a server: nobody is granted leadership any more, then connections end. Waits until its port
- * is free, a second or so for clients that don't read. Does nothing if it was stopped, and nothing
- * for 0.
+ * Stops a server: nobody is granted leadership any more, then connections end. Waits until its
+ * port is free, a second or so for clients that don't read. Does nothing if it was stopped, and
+ * nothing for 0.
  *
  * LS_INTERNAL: it is stopped all the same.
  */
@@ -652,8 +652,8 @@ int32_t ls_server_stop(ls_server server,
  * - `stall-timeout`: how long events may go unfetched before leadership is given up; 0: for ever.
  *   60000.
  * - `stall-exempt`: "true" lifts that for a name service of this process alone. "false".
- * - `retrieval-timeout`: how long a watch without the name service keeps its value; -1: for ever. As
- *   session-timeout.
+ * - `retrieval-timeout`: how long a watch without the name service keeps its value; -1: for ever.
+ *   As session-timeout.
  * - `operation-timeout`: how long what needs an answer waits. 30000. The functions of this header
  *   have time-outs of their own.
  * - `election`: `per-process` (all contenders of a client lead together, in an election named
@@ -701,8 +701,8 @@ int32_t ls_client_state(ls_client client,
                         struct ls_error *error);
 
 /**
- * Writes the status of the name service (namespaces, elections, candidates, sessions, the store), as
- * JSON, to be freed with ls_bytes_free(). Waits for the answer at most `timeout_ms`.
+ * Writes the status of the name service (namespaces, elections, candidates, sessions, the store),
+ * as JSON, to be freed with ls_bytes_free(). Waits for the answer at most `timeout_ms`.
  *
  * LS_UNREACHABLE, LS_REFUSED, LS_CLOSED.
  */
@@ -712,11 +712,11 @@ int32_t ls_client_status(ls_client client,
                          struct ls_error *error);
 
 /**
- * Asks the leader of an election, which may be this client, to step down; it goes to the end of the
- * line, and hears of it by LS_EVENT_REVOKE. `epoch` names the leadership that is to end, so that the
- * request may be sent again; 0: whatever there is. `target`, a candidate's name, is next; with
- * length 0 whoever is first in line. Waits for at most `timeout_ms` until the request is taken, not
- * until it is followed.
+ * Asks the leader of an election, which may be this client, to step down; it goes to the end of
+ * the line, and hears of it by LS_EVENT_REVOKE. `epoch` names the leadership that is to end, so
+ * that the request may be sent again; 0: whatever there is. `target`, a candidate's name, is next;
+ * with length 0 whoever is first in line. Waits for at most `timeout_ms` until the request is
+ * taken, not until it is followed.
  *
  * LS_INVALID_ARGUMENT, LS_UNREACHABLE, LS_REFUSED, LS_CLOSED.
  */
@@ -730,10 +730,10 @@ int32_t ls_client_resign(ls_client client,
                          struct ls_error *error);
 
 /**
- * Closes a client, with its contenders and watches: from when this begins none of them leads. There
- * is no LS_EVENT_REVOKE for that. No callback begins after it has returned; those that have begun
- * are not waited for, the finalizers say when they are over. The name service is told, and that is
- * waited for at most `timeout_ms`. Does nothing if it was closed, and nothing for 0.
+ * Closes a client, with its contenders and watches: from when this begins none of them leads.
+ * There is no LS_EVENT_REVOKE for that. No callback begins after it has returned; those that have
+ * begun are not waited for, the finalizers say when they are over. The name service is told, and
+ * that is waited for at most `timeout_ms`. Does nothing if it was closed, and nothing for 0.
  *
  * LS_INTERNAL: it is closed all the same.
  */
@@ -762,8 +762,8 @@ int32_t ls_contender_open(ls_client client,
 
 /**
  * Publishes the address under which the component can be reached, under the leadership `id` that
- * LS_EVENT_GRANT brought. Any bytes, 256 KiB at the most. Does not wait: what is lost on the way is
- * said again.
+ * LS_EVENT_GRANT brought. Any bytes, 256 KiB at the most. Does not wait: what is lost on the way
+ * is said again.
  *
  * LS_NOT_LEADER: it does not lead, or not under that id any more; nothing has happened.
  * LS_ALREADY_CONFIRMED: nothing has changed. LS_TOO_LARGE, LS_CLOSED.
@@ -775,17 +775,17 @@ int32_t ls_contender_confirm(ls_contender contender,
                              struct ls_error *error);
 
 /**
- * Whether a contender leads under `id` at this moment: a look at memory and at the clock, so that it
- * may be called before every step of the work. False for anything that is not an open contender,
- * and in a forked child.
+ * Whether a contender leads under `id` at this moment: a look at memory and at the clock, so that
+ * it may be called before every step of the work. False for anything that is not an open
+ * contender, and in a forked child.
  */
 bool ls_has_leadership(ls_contender contender,
                        struct ls_leader_session_id id);
 
 /**
- * Writes the epoch of the grant that the contender was told last, and has not been told the end of:
- * what writes to the store are to carry that it decides from now on. `election`, which may be null,
- * gets the name of the election, to be freed with ls_bytes_free(). Does not wait.
+ * Writes the epoch of the grant that the contender was told last, and has not been told the end
+ * of: what writes to the store are to carry that it decides from now on. `election`, which may be
+ * null, gets the name of the election, to be freed with ls_bytes_free(). Does not wait.
  *
  * LS_NOT_LEADER: it was told of none, or of its end. LS_CLOSED.
  */
@@ -798,9 +798,10 @@ int32_t ls_contender_epoch(ls_contender contender,
  * Closes a contender: from when this begins it does not lead, and what it has published is
  * withdrawn. When the client's last contender in an election closes, the client leaves it.
  *
- * With ls_next_event() there is no LS_EVENT_REVOKE for that: stop what only the leader may do first.
- * With callbacks a contender that leads is told in this very call, on this thread; where one of its
- * callbacks is running on another, this does not wait, and the LS_EVENT_REVOKE follows there.
+ * With ls_next_event() there is no LS_EVENT_REVOKE for that: stop what only the leader may do
+ * first. With callbacks a contender that leads is told in this very call, on this thread; where
+ * one of its callbacks is running on another, this does not wait, and the LS_EVENT_REVOKE follows
+ * there.
  *
  * Does nothing if it was closed, and nothing for 0. LS_INTERNAL: it is closed all the same.
  */
@@ -869,11 +870,11 @@ int32_t ls_client_descriptor(ls_client client,
  * Has events called back, on threads of the library, instead of fetched. Once per client, and for
  * as long as it is open.
  *
- * Callbacks of one contender or watch never overlap, and come in order; those of different ones may
- * run at the same time. One that blocks delays only its own contender or watch. Every function may
- * be called from inside. `event` and its text are the library's, and are gone when the callback
- * returns. A callback must return, and must not throw or longjmp out. Threads that run callbacks
- * have all signals blocked, and count as alive however long a callback takes.
+ * Callbacks of one contender or watch never overlap, and come in order; those of different ones
+ * may run at the same time. One that blocks delays only its own contender or watch. Every function
+ * may be called from inside. `event` and its text are the library's, and are gone when the
+ * callback returns. A callback must return, and must not throw or longjmp out. Threads that run
+ * callbacks have all signals blocked, and count as alive however long a callback takes.
  *
  * `finalizer`, which may be null, is called with `user_data` once, after the client was closed and
  * the last callback has returned, on any thread. Where this call fails it is not called.
@@ -903,9 +904,9 @@ int32_t ls_store_get(ls_client client,
                      struct ls_error *error);
 
 /**
- * Begins to list the keys of an election that begin with `prefix` (length 0: all), in order, with or
- * without their values. They come in pages, each of one moment. Waits for the first page at most
- * `timeout_ms`. Ends with ls_list_close().
+ * Begins to list the keys of an election that begin with `prefix` (length 0: all), in order, with
+ * or without their values. They come in pages, each of one moment. Waits for the first page at
+ * most `timeout_ms`. Ends with ls_list_close().
  *
  * LS_UNREACHABLE, LS_REFUSED, LS_CLOSED, LS_INVALID_ARGUMENT.
  */
@@ -920,8 +921,8 @@ int32_t ls_store_list(ls_client client,
                       struct ls_error *error);
 
 /**
- * Writes the next entry of a list. Waits, where another page is to be fetched, at most `timeout_ms`;
- * after a failure the same call may be made again. Two threads take turns.
+ * Writes the next entry of a list. Waits, where another page is to be fetched, at most
+ * `timeout_ms`; after a failure the same call may be made again. Two threads take turns.
  *
  * LS_END: that was the last. LS_UNREACHABLE, LS_REFUSED; LS_CLOSED: list or client.
  */
@@ -937,8 +938,8 @@ int32_t ls_list_close(ls_list list,
                       struct ls_error *error);
 
 /**
- * Creates a key, decided under `epoch` of its election. Writes its version to `version`, which may be
- * null. Waits for the answer at most `timeout_ms`. A retry that the library makes on a new
+ * Creates a key, decided under `epoch` of its election. Writes its version to `version`, which may
+ * be null. Waits for the answer at most `timeout_ms`. A retry that the library makes on a new
  * connection is not applied twice.
  *
  * LS_FENCED: somebody was granted the election since. LS_EXISTS; LS_LIMIT, LS_NOT_APPLIED,
@@ -1004,8 +1005,8 @@ int32_t ls_store_delete_prefix(ls_client client,
                                struct ls_error *error);
 
 /**
- * Checks that nobody was granted an election since `epoch`, and changes nothing. What is done after
- * it may be too late all the same: only what is written to the store is fenced. Else as
+ * Checks that nobody was granted an election since `epoch`, and changes nothing. What is done
+ * after it may be too late all the same: only what is written to the store is fenced. Else as
  * ls_store_create().
  */
 int32_t ls_store_check(ls_client client,
@@ -1016,8 +1017,8 @@ int32_t ls_store_check(ls_client client,
                        struct ls_error *error);
 
 /**
- * Begins a transaction: changes that are applied all or none, in the order in which they are put in.
- * Sends nothing. Ends with ls_transaction_close().
+ * Begins a transaction: changes that are applied all or none, in the order in which they are put
+ * in. Sends nothing. Ends with ls_transaction_close().
  *
  * LS_CLOSED.
  */
@@ -1086,12 +1087,12 @@ int32_t ls_transaction_delete_prefix(ls_transaction transaction,
                                      struct ls_error *error);
 
 /**
- * Applies a transaction, all of it or nothing. Writes the version of all that it set to `version`, and
- * how many keys its prefixes deleted to `deleted`; either may be null. Waits for the answer at most
- * `timeout_ms`. The transaction stays as it is: committed again, it is another write.
+ * Applies a transaction, all of it or nothing. Writes the version of all that it set to `version`,
+ * and how many keys its prefixes deleted to `deleted`; either may be null. Waits for the answer at
+ * most `timeout_ms`. The transaction stays as it is: committed again, it is another write.
  *
- * As ls_store_create(), with LS_EXISTS, LS_NOT_FOUND and LS_CHANGED for the first change that can't
- * be.
+ * As ls_store_create(), with LS_EXISTS, LS_NOT_FOUND and LS_CHANGED for the first change that
+ * can't be.
  */
 int32_t ls_transaction_commit(ls_transaction transaction,
                               uint32_t timeout_ms,
@@ -1123,12 +1124,12 @@ int32_t ls_log_next(struct ls_log_record *record,
                     struct ls_error *error);
 
 /**
- * Has log records called back on a thread of the library, within a tenth of a second, one at a time;
- * in place of the callback set before, if any. A null `callback` ends it. Every function may be
- * called from inside. The record is the library's, and is gone when the callback returns.
+ * Has log records called back on a thread of the library, within a tenth of a second, one at a
+ * time; in place of the callback set before, if any. A null `callback` ends it. Every function may
+ * be called from inside. The record is the library's, and is gone when the callback returns.
  *
- * `finalizer`, which may be null, is called with `user_data` once, after another call has ended this
- * and the last callback has returned. Where this call fails it is not called, nor with a null
+ * `finalizer`, which may be null, is called with `user_data` once, after another call has ended
+ * this and the last callback has returned. Where this call fails it is not called, nor with a null
  * `callback`.
  *
  * LS_IO: no thread; the callback set before stays.

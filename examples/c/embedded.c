@@ -59,7 +59,8 @@ static void wait_for_end(member *of) {
 
 int main(void) {
     static member first = {"first", PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, {0, 0}, 0};
-    static member second = {"second", PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, {0, 0}, 0};
+    static member second = {"second", PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, {0, 0},
+                            0};
     ls_error error = LS_ERROR_INIT;
     ls_server server = 0;
     ls_client beside = 0, remote;

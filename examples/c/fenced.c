@@ -1,6 +1,6 @@
 /*
- * A worker that fences its writes: it counts in the store what it has done, under the epoch in which
- * it decided to. Once somebody else was granted the election, its writes are refused.
+ * A worker that fences its writes: it counts in the store what it has done, under the epoch in
+ * which it decided to. Once somebody else was granted the election, its writes are refused.
  *
  *     fenced ENDPOINT NAMESPACE
  *

@@ -3,8 +3,8 @@
  *
  *     leader ENDPOINT NAMESPACE COMPONENT ADDRESS [STEPS]
  *
- * Contends for COMPONENT; while it leads, publishes ADDRESS and works, a step at a time, each only if
- * it still leads. With STEPS it resigns after as many, waits until it has been told, and ends.
+ * Contends for COMPONENT; while it leads, publishes ADDRESS and works, a step at a time, each only
+ * if it still leads. With STEPS it resigns after as many, waits until it has been told, and ends.
  */
 #include "common.h"
 
@@ -66,7 +66,8 @@ int main(int argc, char **argv) {
             work(++done);
             if (steps != 0 && done == steps) {
                 /* Named by its epoch: asked twice, it would not end a later leadership. */
-                MUST(ls_client_resign(client, "process", 7, leadership.epoch, NULL, 0, 10000, &error));
+                MUST(ls_client_resign(client, "process", 7, leadership.epoch, NULL, 0, 10000,
+                                      &error));
                 resigning = 1;
             }
         }

@@ -1,4 +1,5 @@
-// What a C++ program adds to the header: handles that close themselves, and failures that are thrown.
+// What a C++ program adds to the header: handles that close themselves, and failures that are
+// thrown.
 #ifndef LEADER_HPP
 #define LEADER_HPP
 

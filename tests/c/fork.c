@@ -1,6 +1,6 @@
 /*
- * A child of a process that uses the library: every call gets LS_FORKED there, and the parent is not
- * disturbed. Handlers of the host stay as they are, and run on threads of the host.
+ * A child of a process that uses the library: every call gets LS_FORKED there, and the parent is
+ * not disturbed. Handlers of the host stay as they are, and run on threads of the host.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"

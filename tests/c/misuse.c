@@ -1,6 +1,6 @@
 /*
- * Calls every function with null, garbage, closed, foreign and wrong-kind handles, with lengths of 0
- * and huge ones, and with texts that are not UTF-8, from eight threads at once: each call gets a
+ * Calls every function with null, garbage, closed, foreign and wrong-kind handles, with lengths of
+ * 0 and huge ones, and with texts that are not UTF-8, from eight threads at once: each call gets a
  * status, and nothing else happens.
  */
 #include "check.h"
@@ -203,8 +203,11 @@ static void misuse_texts(void) {
     static const struct {
         const char *data;
         size_t length;
-    } texts[] = {{NULL, 0},   {NULL, 1},           {"x", 0},         {"\xff\xfe", 2}, {"\xed\xa0\x80", 3},
-                 {"x", 65537}, {"x", HUGE_LENGTH}, {NULL, HUGE_LENGTH}, {"x", HUGE_LENGTH / 2}};
+    } texts[] = {{NULL, 0},           {NULL, 1},
+                 {"x", 0},            {"\xff\xfe", 2},
+                 {"\xed\xa0\x80", 3}, {"x", 65537},
+                 {"x", HUGE_LENGTH},  {NULL, HUGE_LENGTH},
+                 {"x", HUGE_LENGTH / 2}};
     ls_client client = open_ones[CLIENT];
     ls_transaction transaction = open_ones[TRANSACTION];
     size_t index;
@@ -223,7 +226,8 @@ static void misuse_texts(void) {
         CHECK(ls_store_list(client, data, length, "", 0, true, 0, &handle, &error) != LS_OK);
         CHECK(ls_store_create(client, data, length, 1, "k", 1, "", 0, 0, NULL, &error) != LS_OK);
         CHECK(ls_store_create(client, "e", 1, 1, data, length, "", 0, 0, NULL, &error) != LS_OK);
-        CHECK(ls_store_replace(client, "e", 1, 1, data, length, 1, "", 0, 0, NULL, &error) != LS_OK);
+        CHECK(ls_store_replace(client, "e", 1, 1, data, length, 1, "", 0, 0, NULL, &error) !=
+              LS_OK);
         CHECK(ls_store_delete(client, "e", 1, 1, data, length, 0, 0, &error) != LS_OK);
         CHECK(ls_store_check(client, data, length, 1, 0, &error) != LS_OK);
         CHECK(ls_transaction_fence(transaction, data, length, 1, &error) != LS_OK);
@@ -288,8 +292,10 @@ static void misuse_pointers(void) {
     CHECK(ls_bytes_free(&garbage) == LS_OK);
     MUST_FAIL(LS_LIMIT, ls_transaction_create(open_ones[TRANSACTION], "e", 1, "k", 1, "v",
                                               HUGE_LENGTH, &error));
-    MUST_FAIL(LS_TOO_LARGE, ls_contender_confirm(open_ones[CONTENDER], NOBODY, "x", HUGE_LENGTH, &error));
-    CHECK(strcmp(ls_status_name(-1), "unknown") == 0 && strcmp(ls_status_name(3), "LS_CLOSED") == 0);
+    MUST_FAIL(LS_TOO_LARGE, ls_contender_confirm(open_ones[CONTENDER], NOBODY, "x", HUGE_LENGTH,
+                                                 &error));
+    CHECK(strcmp(ls_status_name(-1), "unknown") == 0);
+    CHECK(strcmp(ls_status_name(3), "LS_CLOSED") == 0);
 }
 
 static void *misuse(void *unused) {

@@ -26,8 +26,8 @@ use crate::ffi::objects;
 /// - `stall-timeout`: how long events may go unfetched before leadership is given up; 0: for ever.
 ///   60000.
 /// - `stall-exempt`: "true" lifts that for a name service of this process alone. "false".
-/// - `retrieval-timeout`: how long a watch without the name service keeps its value; -1: for ever. As
-///   session-timeout.
+/// - `retrieval-timeout`: how long a watch without the name service keeps its value; -1: for ever.
+///   As session-timeout.
 /// - `operation-timeout`: how long what needs an answer waits. 30000. The functions of this header
 ///   have time-outs of their own.
 /// - `election`: `per-process` (all contenders of a client lead together, in an election named
@@ -126,8 +126,8 @@ pub unsafe extern "C" fn ls_client_state(
     }
 }
 
-/// Writes the status of the name service (namespaces, elections, candidates, sessions, the store), as
-/// JSON, to be freed with ls_bytes_free(). Waits for the answer at most `timeout_ms`.
+/// Writes the status of the name service (namespaces, elections, candidates, sessions, the store),
+/// as JSON, to be freed with ls_bytes_free(). Waits for the answer at most `timeout_ms`.
 ///
 /// LS_UNREACHABLE, LS_REFUSED, LS_CLOSED.
 #[unsafe(no_mangle)]
@@ -149,11 +149,11 @@ pub unsafe extern "C" fn ls_client_status(
     }
 }
 
-/// Asks the leader of an election, which may be this client, to step down; it goes to the end of the
-/// line, and hears of it by LS_EVENT_REVOKE. `epoch` names the leadership that is to end, so that the
-/// request may be sent again; 0: whatever there is. `target`, a candidate's name, is next; with
-/// length 0 whoever is first in line. Waits for at most `timeout_ms` until the request is taken, not
-/// until it is followed.
+/// Asks the leader of an election, which may be this client, to step down; it goes to the end of
+/// the line, and hears of it by LS_EVENT_REVOKE. `epoch` names the leadership that is to end, so
+/// that the request may be sent again; 0: whatever there is. `target`, a candidate's name, is next;
+/// with length 0 whoever is first in line. Waits for at most `timeout_ms` until the request is
+/// taken, not until it is followed.
 ///
 /// LS_INVALID_ARGUMENT, LS_UNREACHABLE, LS_REFUSED, LS_CLOSED.
 #[unsafe(no_mangle)]
@@ -182,10 +182,10 @@ pub unsafe extern "C" fn ls_client_resign(
     }
 }
 
-/// Closes a client, with its contenders and watches: from when this begins none of them leads. There
-/// is no LS_EVENT_REVOKE for that. No callback begins after it has returned; those that have begun
-/// are not waited for, the finalizers say when they are over. The name service is told, and that is
-/// waited for at most `timeout_ms`. Does nothing if it was closed, and nothing for 0.
+/// Closes a client, with its contenders and watches: from when this begins none of them leads.
+/// There is no LS_EVENT_REVOKE for that. No callback begins after it has returned; those that have
+/// begun are not waited for, the finalizers say when they are over. The name service is told, and
+/// that is waited for at most `timeout_ms`. Does nothing if it was closed, and nothing for 0.
 ///
 /// LS_INTERNAL: it is closed all the same.
 #[unsafe(no_mangle)]

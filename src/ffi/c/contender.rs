@@ -51,8 +51,8 @@ pub unsafe extern "C" fn ls_contender_open(
 }
 
 /// Publishes the address under which the component can be reached, under the leadership `id` that
-/// LS_EVENT_GRANT brought. Any bytes, 256 KiB at the most. Does not wait: what is lost on the way is
-/// said again.
+/// LS_EVENT_GRANT brought. Any bytes, 256 KiB at the most. Does not wait: what is lost on the way
+/// is said again.
 ///
 /// LS_NOT_LEADER: it does not lead, or not under that id any more; nothing has happened.
 /// LS_ALREADY_CONFIRMED: nothing has changed. LS_TOO_LARGE, LS_CLOSED.
@@ -84,17 +84,17 @@ pub unsafe extern "C" fn ls_contender_confirm(
     }
 }
 
-/// Whether a contender leads under `id` at this moment: a look at memory and at the clock, so that it
-/// may be called before every step of the work. False for anything that is not an open contender,
-/// and in a forked child.
+/// Whether a contender leads under `id` at this moment: a look at memory and at the clock, so that
+/// it may be called before every step of the work. False for anything that is not an open
+/// contender, and in a forked child.
 #[unsafe(no_mangle)]
 pub extern "C" fn ls_has_leadership(contender: ls_contender, id: ls_leader_session_id) -> bool {
     objects::has_leadership(contender, read::session_id(id)) && !fork::is_child()
 }
 
-/// Writes the epoch of the grant that the contender was told last, and has not been told the end of:
-/// what writes to the store are to carry that it decides from now on. `election`, which may be null,
-/// gets the name of the election, to be freed with ls_bytes_free(). Does not wait.
+/// Writes the epoch of the grant that the contender was told last, and has not been told the end
+/// of: what writes to the store are to carry that it decides from now on. `election`, which may be
+/// null, gets the name of the election, to be freed with ls_bytes_free(). Does not wait.
 ///
 /// LS_NOT_LEADER: it was told of none, or of its end. LS_CLOSED.
 #[unsafe(no_mangle)]
@@ -129,9 +129,10 @@ fn not_leader() -> Failure {
 /// Closes a contender: from when this begins it does not lead, and what it has published is
 /// withdrawn. When the client's last contender in an election closes, the client leaves it.
 ///
-/// With ls_next_event() there is no LS_EVENT_REVOKE for that: stop what only the leader may do first.
-/// With callbacks a contender that leads is told in this very call, on this thread; where one of its
-/// callbacks is running on another, this does not wait, and the LS_EVENT_REVOKE follows there.
+/// With ls_next_event() there is no LS_EVENT_REVOKE for that: stop what only the leader may do
+/// first. With callbacks a contender that leads is told in this very call, on this thread; where
+/// one of its callbacks is running on another, this does not wait, and the LS_EVENT_REVOKE follows
+/// there.
 ///
 /// Does nothing if it was closed, and nothing for 0. LS_INTERNAL: it is closed all the same.
 #[unsafe(no_mangle)]

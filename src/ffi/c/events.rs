@@ -109,11 +109,11 @@ pub unsafe extern "C" fn ls_client_descriptor(
 /// Has events called back, on threads of the library, instead of fetched. Once per client, and for
 /// as long as it is open.
 ///
-/// Callbacks of one contender or watch never overlap, and come in order; those of different ones may
-/// run at the same time. One that blocks delays only its own contender or watch. Every function may
-/// be called from inside. `event` and its text are the library's, and are gone when the callback
-/// returns. A callback must return, and must not throw or longjmp out. Threads that run callbacks
-/// have all signals blocked, and count as alive however long a callback takes.
+/// Callbacks of one contender or watch never overlap, and come in order; those of different ones
+/// may run at the same time. One that blocks delays only its own contender or watch. Every function
+/// may be called from inside. `event` and its text are the library's, and are gone when the
+/// callback returns. A callback must return, and must not throw or longjmp out. Threads that run
+/// callbacks have all signals blocked, and count as alive however long a callback takes.
 ///
 /// `finalizer`, which may be null, is called with `user_data` once, after the client was closed and
 /// the last callback has returned, on any thread. Where this call fails it is not called.

@@ -67,12 +67,12 @@ pub unsafe extern "C" fn ls_log_next(record: *mut ls_log_record, error: *mut ls_
     }
 }
 
-/// Has log records called back on a thread of the library, within a tenth of a second, one at a time;
-/// in place of the callback set before, if any. A null `callback` ends it. Every function may be
-/// called from inside. The record is the library's, and is gone when the callback returns.
+/// Has log records called back on a thread of the library, within a tenth of a second, one at a
+/// time; in place of the callback set before, if any. A null `callback` ends it. Every function may
+/// be called from inside. The record is the library's, and is gone when the callback returns.
 ///
-/// `finalizer`, which may be null, is called with `user_data` once, after another call has ended this
-/// and the last callback has returned. Where this call fails it is not called, nor with a null
+/// `finalizer`, which may be null, is called with `user_data` once, after another call has ended
+/// this and the last callback has returned. Where this call fails it is not called, nor with a null
 /// `callback`.
 ///
 /// LS_IO: no thread; the callback set before stays.

@@ -1,11 +1,13 @@
 //! The C functions. `include/leaderserver.h` is made from these files: their comments are written
-//! for its reader, and what holds for all functions is said once, at its beginning (`cbindgen.toml`).
+//! for its reader, and what holds for all functions is said once, at its beginning
+//! (`cbindgen.toml`).
 //!
 //! | module | what it is |
 //! |---|---|
 //! | `constants`, `types` | status numbers and structs |
-//! | `library`, `server`, `client`, `contender`, `watch`, `events`, `store`, `transaction`, `log` | the functions |
-//! | `answer`, `read`, `buffers` | from results to status numbers, from pointers to values, and back |
+//! | `library`, `server`, `client`, `contender`, `watch`, `events` | the functions |
+//! | `store`, `transaction`, `log` | more of them |
+//! | `answer`, `read`, `buffers` | from results to status numbers, from pointers to values |
 //! | `registrations` | what an event's cookie stands for |
 //! | `callbacks` | threads that run the callbacks of a client |
 //! | `fork` | notices that the process was forked |

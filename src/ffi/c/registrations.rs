@@ -224,8 +224,8 @@ impl Registrations {
         self.client
     }
 
-    /// Opens a contender or watch with a cookie of its own. The user data is the library's from when
-    /// that has succeeded.
+    /// Opens a contender or watch with a cookie of its own. The user data is the library's from
+    /// when that has succeeded.
     pub(super) fn open(
         &self,
         what: What,

@@ -15,11 +15,11 @@ use crate::ffi::objects;
 /// - `data`: a directory in which its state outlives it. Without it the server forgets all.
 /// - `namespace`: the only one served. Else any.
 /// - `max-session-timeout`: the longest that is granted to a client. 30000.
-/// - `cold`: "true" says that no clients of an earlier server live. Else one without `data`, or with
-///   a new directory, makes nobody but clients of this process a leader before
+/// - `cold`: "true" says that no clients of an earlier server live. Else one without `data`, or
+///   with a new directory, makes nobody but clients of this process a leader before
 ///   `max-session-timeout` has passed.
-/// - `max-connections` (50000), `max-unread` (bytes that wait for one slow client), `max-store-keys`
-///   and `max-store-bytes` (per namespace).
+/// - `max-connections` (50000), `max-unread` (bytes that wait for one slow client),
+///   `max-store-keys` and `max-store-bytes` (per namespace).
 /// - `tls-fingerprint`: with `tls`, the SHA-1 or SHA-256 of the only certificate that is accepted.
 ///
 /// `tls` may be null. Waits for name resolution and, with `data`, for the disk.
@@ -68,9 +68,9 @@ pub unsafe extern "C" fn ls_server_port(
     }
 }
 
-/// Stops a server: nobody is granted leadership any more, then connections end. Waits until its port
-/// is free, a second or so for clients that don't read. Does nothing if it was stopped, and nothing
-/// for 0.
+/// Stops a server: nobody is granted leadership any more, then connections end. Waits until its
+/// port is free, a second or so for clients that don't read. Does nothing if it was stopped, and
+/// nothing for 0.
 ///
 /// LS_INTERNAL: it is stopped all the same.
 #[unsafe(no_mangle)]

@@ -82,9 +82,9 @@ pub unsafe extern "C" fn ls_store_get(
     }
 }
 
-/// Begins to list the keys of an election that begin with `prefix` (length 0: all), in order, with or
-/// without their values. They come in pages, each of one moment. Waits for the first page at most
-/// `timeout_ms`. Ends with ls_list_close().
+/// Begins to list the keys of an election that begin with `prefix` (length 0: all), in order, with
+/// or without their values. They come in pages, each of one moment. Waits for the first page at
+/// most `timeout_ms`. Ends with ls_list_close().
 ///
 /// LS_UNREACHABLE, LS_REFUSED, LS_CLOSED, LS_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -136,8 +136,8 @@ impl List {
     }
 }
 
-/// Writes the next entry of a list. Waits, where another page is to be fetched, at most `timeout_ms`;
-/// after a failure the same call may be made again. Two threads take turns.
+/// Writes the next entry of a list. Waits, where another page is to be fetched, at most
+/// `timeout_ms`; after a failure the same call may be made again. Two threads take turns.
 ///
 /// LS_END: that was the last. LS_UNREACHABLE, LS_REFUSED; LS_CLOSED: list or client.
 #[unsafe(no_mangle)]
@@ -184,8 +184,8 @@ pub unsafe extern "C" fn ls_list_close(list: ls_list, error: *mut ls_error) -> i
     }
 }
 
-/// Creates a key, decided under `epoch` of its election. Writes its version to `version`, which may be
-/// null. Waits for the answer at most `timeout_ms`. A retry that the library makes on a new
+/// Creates a key, decided under `epoch` of its election. Writes its version to `version`, which may
+/// be null. Waits for the answer at most `timeout_ms`. A retry that the library makes on a new
 /// connection is not applied twice.
 ///
 /// LS_FENCED: somebody was granted the election since. LS_EXISTS; LS_LIMIT, LS_NOT_APPLIED,
@@ -302,8 +302,8 @@ pub unsafe extern "C" fn ls_store_delete_prefix(
     }
 }
 
-/// Checks that nobody was granted an election since `epoch`, and changes nothing. What is done after
-/// it may be too late all the same: only what is written to the store is fenced. Else as
+/// Checks that nobody was granted an election since `epoch`, and changes nothing. What is done
+/// after it may be too late all the same: only what is written to the store is fenced. Else as
 /// ls_store_create().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ls_store_check(

@@ -38,8 +38,8 @@ pub(super) fn count() -> usize {
     TRANSACTIONS.len()
 }
 
-/// Begins a transaction: changes that are applied all or none, in the order in which they are put in.
-/// Sends nothing. Ends with ls_transaction_close().
+/// Begins a transaction: changes that are applied all or none, in the order in which they are put
+/// in. Sends nothing. Ends with ls_transaction_close().
 ///
 /// LS_CLOSED.
 #[unsafe(no_mangle)]
@@ -183,12 +183,12 @@ pub unsafe extern "C" fn ls_transaction_delete_prefix(
     }
 }
 
-/// Applies a transaction, all of it or nothing. Writes the version of all that it set to `version`, and
-/// how many keys its prefixes deleted to `deleted`; either may be null. Waits for the answer at most
-/// `timeout_ms`. The transaction stays as it is: committed again, it is another write.
+/// Applies a transaction, all of it or nothing. Writes the version of all that it set to `version`,
+/// and how many keys its prefixes deleted to `deleted`; either may be null. Waits for the answer at
+/// most `timeout_ms`. The transaction stays as it is: committed again, it is another write.
 ///
-/// As ls_store_create(), with LS_EXISTS, LS_NOT_FOUND and LS_CHANGED for the first change that can't
-/// be.
+/// As ls_store_create(), with LS_EXISTS, LS_NOT_FOUND and LS_CHANGED for the first change that
+/// can't be.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ls_transaction_commit(
     transaction: ls_transaction,

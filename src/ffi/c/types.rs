@@ -34,8 +34,8 @@ pub struct ls_error {
     pub version: u64,
     /// How many bytes `text` has.
     pub text_length: usize,
-    /// What went wrong and what to do, in English, UTF-8. It ends with a zero byte, and is cut where
-    /// it is longer than this.
+    /// What went wrong and what to do, in English, UTF-8. It ends with a zero byte, and is cut
+    /// where it is longer than this.
     pub text: [c_char; 984],
 }
 
@@ -153,8 +153,8 @@ pub struct ls_log_record {
     pub level: i32,
     /// Without meaning.
     pub reserved: i32,
-    /// Where it comes from, like `leaderserver::client`. From ls_log_next(): the struct's own, until
-    /// the next call with the struct, or ls_bytes_free(). In a callback: until it returns.
+    /// Where it comes from, like `leaderserver::client`. From ls_log_next(): the struct's own,
+    /// until the next call with the struct, or ls_bytes_free(). In a callback: until it returns.
     pub target: ls_bytes,
     /// What it says, likewise.
     pub message: ls_bytes,

@@ -191,7 +191,8 @@ pub fn client_exists(client: u64) -> bool {
     CLIENTS.contains(client)
 }
 
-/// Asks the leader of an election to step down; answers the status, as JSON, from when it was asked.
+/// Asks the leader of an election to step down; answers the status, as JSON, from when it was
+/// asked.
 ///
 /// # Errors
 /// As [`LeaderClient::resign`].
