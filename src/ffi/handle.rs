@@ -140,7 +140,11 @@ impl<T: Object> Table<T> {
             let name = T::NAME;
             return Err(Error::Internal(format!("the {name} failed before, close it: {text}")));
         }
-        match panic::catch(|| work(&entry.object)) {
+        let work = || {
+            panic::may_be_injected(panic::Place::Object);
+            work(&entry.object)
+        };
+        match panic::catch(work) {
             Ok(result) => result.map(Some),
             Err(text) => {
                 let first = entry.failure.set(text.clone()).is_ok();

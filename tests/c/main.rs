@@ -3,6 +3,8 @@
 //!
 //! What a program finds wrong it says, and ends with a status other than 0; it prints `done` last.
 
+mod panics;
+
 use std::env;
 use std::ffi::OsStr;
 use std::fs;

@@ -47,7 +47,10 @@ pub(super) unsafe fn answer(
         // SAFETY: as the caller says.
         return unsafe { report(error, &Failure::new(LS_FORKED, text)) };
     }
-    let result = panic::catch(work);
+    let result = panic::catch(|| {
+        panic::may_be_injected(panic::Place::Export);
+        work()
+    });
     let failure = match result {
         Ok(Ok(())) => return LS_OK,
         Ok(Err(failure)) => failure,
