@@ -124,6 +124,16 @@ fn closing_races_with_everything() {
 }
 
 #[test]
+fn a_callback_that_blocks_delays_only_itself() {
+    run(&build_c("tests/c/callbacks.c"), &[]);
+}
+
+#[test]
+fn a_descriptor_is_readable_while_there_are_events() {
+    run(&build_c("tests/c/descriptor.c"), &[]);
+}
+
+#[test]
 fn a_fork_gets_a_status_and_signals_stay_the_hosts() {
     run(&build_c("tests/c/fork.c"), &[]);
 }

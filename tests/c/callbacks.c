@@ -1,0 +1,120 @@
+/*
+ * Callbacks: one that blocks delays only its own contender; a close elsewhere does not wait for it,
+ * and the revoke follows on its thread; a close of a leader revokes in the calling thread; finalizers
+ * come last. Log records come by callback, too.
+ */
+#include "check.h"
+
+#include <pthread.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+
+/* What has become of a contender. */
+typedef struct {
+    int grants, revokes, finalized;
+    int blocks;         /* its grant waits until this is 0 */
+    pthread_t revoked_by;
+    ls_leader_session_id id;
+} part;
+
+static int client_ended, records;
+
+static void wait_until(const int *number, int value) {
+    pthread_mutex_lock(&lock);
+    while (*number != value) {
+        pthread_cond_wait(&changed, &lock);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static void set(int *number, int value) {
+    pthread_mutex_lock(&lock);
+    *number = value;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static void on_event(void *user_data, const ls_event *event) {
+    part *of = event->user_data;
+    CHECK(user_data == &client_ended && event->size == sizeof *event);
+    pthread_mutex_lock(&lock);
+    CHECK(!of->finalized && of->grants - of->revokes == (event->kind == LS_EVENT_REVOKE));
+    if (event->kind == LS_EVENT_GRANT) {
+        of->grants++;
+        of->id = event->id;
+        pthread_cond_broadcast(&changed);
+        while (of->blocks) {
+            pthread_cond_wait(&changed, &lock);
+        }
+    } else {
+        of->revokes++;
+        of->revoked_by = pthread_self();
+        CHECK(event->text.length == strlen(event->text.data) && event->text.length > 0);
+    }
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static void on_part_end(void *user_data) {
+    part *of = user_data;
+    CHECK(of->grants == of->revokes);
+    set(&of->finalized, of->finalized + 1);
+}
+
+static void on_client_end(void *user_data) { set(user_data, 1); }
+
+static void on_record(void *user_data, const ls_log_record *record) {
+    CHECK(record->level >= LS_LOG_ERROR && record->message.length > 0);
+    CHECK(strstr(record->target.data, "leaderserver") != NULL);
+    set(user_data, 1);
+}
+
+static void on_log_end(void *user_data) { set(user_data, 2); }
+
+int main(void) {
+    static part blocked = {0, 0, 0, 1, 0, {0, 0}}, other;
+    ls_error error = LS_ERROR_INIT;
+    ls_event event = LS_EVENT_INIT;
+    ls_log_record record = LS_LOG_RECORD_INIT;
+    ls_contender first = 0, second = 0;
+    ls_client client = open_shared("embedded:");
+
+    MUST(ls_log_set_level(LS_LOG_TRACE, &error));
+    MUST(ls_log_on_record(on_record, &records, on_log_end, &error));
+    MUST_FAIL(LS_HAS_CALLBACK, ls_log_next(&record, &error));
+
+    MUST(ls_client_on_event(client, on_event, &client_ended, on_client_end, &error));
+    MUST_FAIL(LS_HAS_CALLBACK, ls_client_on_event(client, on_event, &other, on_part_end, &error));
+    MUST_FAIL(LS_HAS_CALLBACK, ls_next_event(client, LS_FOREVER, &event, &error));
+    MUST(ls_contender_open(client, "blocked", 7, &blocked, on_part_end, &first, &error));
+    wait_until(&blocked.grants, 1);
+    MUST(ls_contender_open(client, "other", 5, &other, on_part_end, &second, &error));
+    wait_until(&other.grants, 1);
+
+    /* It leads, and is told in this call that it does not any more. */
+    CHECK(ls_has_leadership(second, other.id));
+    MUST(ls_contender_close(second, &error));
+    CHECK(!ls_has_leadership(second, other.id));
+    CHECK(other.revokes == 1 && pthread_equal(other.revoked_by, pthread_self()));
+    wait_until(&other.finalized, 1);
+
+    /* Its grant is still being called back: not waited for, and told there. */
+    MUST(ls_contender_close(first, &error));
+    CHECK(!ls_has_leadership(first, blocked.id));
+    MUST(ls_contender_close(first, &error));
+    CHECK(blocked.revokes == 0 && !blocked.finalized);
+    set(&blocked.blocks, 0);
+    wait_until(&blocked.revokes, 1);
+    CHECK(!pthread_equal(blocked.revoked_by, pthread_self()));
+    wait_until(&blocked.finalized, 1);
+
+    MUST(ls_client_close(client, 1000, &error));
+    wait_until(&client_ended, 1);
+    wait_until(&records, 1);
+    MUST(ls_log_set_level(LS_LOG_OFF, &error));
+    MUST(ls_log_on_record(NULL, NULL, NULL, &error));
+    wait_until(&records, 2);
+    printf("done\n");
+    return 0;
+}
