@@ -13,7 +13,8 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 /* What has become of a contender. */
 typedef struct {
     int grants, revokes, finalized;
-    int blocks;         /* its grant waits until this is 0 */
+    int blocks; /* its grant waits until this is 0 */
+    int closes; /* its grant closes it */
     pthread_t revoked_by;
     ls_leader_session_id id;
 } part;
@@ -54,6 +55,12 @@ static void on_event(void *user_data, const ls_event *event) {
     }
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
+    if (of->closes && event->kind == LS_EVENT_GRANT) {
+        /* From inside, the revoke comes inside. */
+        CHECK(ls_contender_close(event->handle, NULL) == LS_OK);
+        CHECK(of->revokes == 1 && pthread_equal(of->revoked_by, pthread_self()));
+        CHECK(ls_contender_close(event->handle, NULL) == LS_OK);
+    }
 }
 
 static void on_part_end(void *user_data) {
@@ -73,7 +80,8 @@ static void on_record(void *user_data, const ls_log_record *record) {
 static void on_log_end(void *user_data) { set(user_data, 2); }
 
 int main(void) {
-    static part blocked = {0, 0, 0, 1, 0, {0, 0}}, other;
+    static part blocked = {0, 0, 0, 1, 0, 0, {0, 0}}, other;
+    static part closing = {0, 0, 0, 0, 1, 0, {0, 0}};
     ls_error error = LS_ERROR_INIT;
     ls_event event = LS_EVENT_INIT;
     ls_log_record record = LS_LOG_RECORD_INIT;
@@ -108,6 +116,10 @@ int main(void) {
     wait_until(&blocked.revokes, 1);
     CHECK(!pthread_equal(blocked.revoked_by, pthread_self()));
     wait_until(&blocked.finalized, 1);
+
+    MUST(ls_contender_open(client, "closing", 7, &closing, on_part_end, &first, &error));
+    wait_until(&closing.finalized, 1);
+    CHECK(closing.grants == 1 && closing.revokes == 1);
 
     MUST(ls_client_close(client, 1000, &error));
     wait_until(&client_ended, 1);

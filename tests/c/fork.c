@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -37,6 +38,38 @@ static void in_child(ls_client client, ls_contender contender, ls_leader_session
     MUST_FAIL(LS_FORKED, ls_log_set_level(LS_LOG_TRACE, &error));
     CHECK(server == 7 && ls_abi_version() == LS_ABI_VERSION);
     _exit(0);
+}
+
+/* Every thread but the host's has the host's signals blocked, and SIGPIPE. */
+static void check_threads(void) {
+    static const int blocked[] = {SIGUSR1, SIGCHLD, SIGPIPE, SIGALRM, SIGTERM};
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *task;
+    int threads = 0;
+    CHECK(tasks != NULL);
+    while ((task = readdir(tasks)) != NULL) {
+        char path[512], line[256];
+        unsigned long long mask = 0;
+        size_t index;
+        FILE *file;
+        if (task->d_name[0] == '.' || atol(task->d_name) == (long)getpid()) {
+            continue;
+        }
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+        file = fopen(path, "r");
+        if (file == NULL) {
+            continue; /* it has ended meanwhile */
+        }
+        while (fgets(line, sizeof line, file) != NULL && sscanf(line, "SigBlk: %llx", &mask) != 1) {
+        }
+        fclose(file);
+        for (index = 0; index < sizeof blocked / sizeof blocked[0]; index++) {
+            CHECK(mask & (1ULL << (blocked[index] - 1)));
+        }
+        threads++;
+    }
+    closedir(tasks);
+    CHECK(threads > 0);
 }
 
 int main(void) {
@@ -76,6 +109,7 @@ int main(void) {
         CHECK(kill(getpid(), SIGUSR1) == 0);
     }
     CHECK(children == 1 && alarms > 0 && !elsewhere);
+    check_threads();
     for (number = 1; number < 32; number++) {
         CHECK(sigaction(number, NULL, &after) == 0);
         CHECK(after.sa_handler == before[number].sa_handler);
