@@ -1,6 +1,7 @@
 /*
  * Callbacks: one that blocks delays only its own contender; a close elsewhere does not wait for it,
- * and the revoke follows on its thread; a close from inside revokes inside; finalizers come last. Log records come by callback, too.
+ * and the revoke follows on its thread; a close from inside revokes inside; finalizers come last.
+ * Log records come by callback, too.
  */
 #include "check.h"
 
