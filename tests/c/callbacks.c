@@ -19,6 +19,12 @@ typedef struct {
     ls_leader_session_id id;
 } part;
 
+/* What has become of a watch. */
+typedef struct {
+    int inside, events, leaders;
+    int blocks; /* its first event waits until this is 0 */
+} view;
+
 static int client_ended, records;
 
 static void wait_until(const int *number, int value) {
@@ -36,8 +42,26 @@ static void set(int *number, int value) {
     pthread_mutex_unlock(&lock);
 }
 
+static void on_value(view *of, int32_t kind) {
+    pthread_mutex_lock(&lock);
+    CHECK(of->inside == 0);
+    of->inside = 1;
+    of->events++;
+    of->leaders += kind == LS_EVENT_LEADER;
+    pthread_cond_broadcast(&changed);
+    while (of->blocks) {
+        pthread_cond_wait(&changed, &lock);
+    }
+    of->inside = 0;
+    pthread_mutex_unlock(&lock);
+}
+
 static void on_event(void *user_data, const ls_event *event) {
     part *of = event->user_data;
+    if (event->kind == LS_EVENT_LEADER || event->kind == LS_EVENT_NO_LEADER) {
+        on_value(event->user_data, event->kind);
+        return;
+    }
     CHECK(user_data == &client_ended && event->size == sizeof *event);
     pthread_mutex_lock(&lock);
     CHECK(!of->finalized && of->grants - of->revokes == (event->kind == LS_EVENT_REVOKE));
@@ -85,7 +109,10 @@ int main(void) {
     ls_error error = LS_ERROR_INIT;
     ls_event event = LS_EVENT_INIT;
     ls_log_record record = LS_LOG_RECORD_INIT;
+    static part seen;
+    static view slow = {0, 0, 0, 1}, quick;
     ls_contender first = 0, second = 0;
+    ls_watch watch = 0;
     ls_client client = open_shared("embedded:");
 
     MUST(ls_log_set_level(LS_LOG_TRACE, &error));
@@ -121,6 +148,20 @@ int main(void) {
     MUST(ls_contender_open(client, "closing", 7, &closing, on_part_end, &first, &error));
     wait_until(&closing.finalized, 1);
     CHECK(closing.grants == 1 && closing.revokes == 1);
+
+    /* One callback of a watch at a time, and what came meanwhile afterwards. */
+    MUST(ls_watch_open(client, "seen", 4, &slow, NULL, &watch, &error));
+    wait_until(&slow.events, 1);
+    MUST(ls_watch_open(client, "seen", 4, &quick, NULL, &watch, &error));
+    MUST(ls_contender_open(client, "seen", 4, &seen, on_part_end, &first, &error));
+    wait_until(&seen.grants, 1);
+    MUST(ls_contender_confirm(first, seen.id, "here", 4, &error));
+    wait_until(&quick.leaders, 1);
+    CHECK(slow.events == 1);
+    set(&slow.blocks, 0);
+    wait_until(&slow.leaders, 1);
+    MUST(ls_contender_close(first, &error));
+    wait_until(&seen.finalized, 1);
 
     MUST(ls_client_close(client, 1000, &error));
     wait_until(&client_ended, 1);
