@@ -8,6 +8,9 @@
  */
 #include "common.h"
 
+/* The pause between two steps of the work. */
+#define STEP_MS 100
+
 /* One step of what only the leader may do. */
 static void work(unsigned long step) {
     printf("step %lu\n", step);
@@ -35,8 +38,8 @@ int main(int argc, char **argv) {
     MUST(ls_contender_open(client, argv[3], strlen(argv[3]), NULL, NULL, &contender, &error));
 
     while (!over) {
-        /* While there is work, events are only looked for; else they are waited for. */
-        uint32_t wait_ms = leads && !resigning ? 0 : LS_FOREVER;
+        /* Between two steps of the work events are waited for as well: a revoke is heard at once. */
+        uint32_t wait_ms = leads && !resigning ? STEP_MS : LS_FOREVER;
         int32_t status = ls_next_event(client, wait_ms, &event, &error);
         if (status == LS_OK) {
             switch (event.kind) {
