@@ -9,6 +9,7 @@ SHELL := /bin/bash
 CARGO   ?= cargo
 PYTHON  ?= python3
 MVN     ?= mvn
+OBJCOPY ?= objcopy
 FLINK   ?= 2.3.0
 
 # What the shim's own tests run on, and what the clusters of real processes run on.
@@ -119,7 +120,7 @@ fix: ## what `make verify` complains of and a tool can mend
 # --- dist -------------------------------------------------------------------------------------
 
 .PHONY: dist
-dist: $(ZIG)/.ready ## jars and program in dist/, what C needs in dist/c/, for glibc 2.17
+dist: $(ZIG)/.ready ## jars, library, header, .pc and program in dist/, as a tree in dist/c/; glibc 2.17
 	PATH="$(ZIG)/bin:$$PATH" $(CARGO) zigbuild --release --locked --target $(DIST_TARGET).$(GLIBC)
 	tools/check-symbols --glibc $(GLIBC) --functions tests/c/functions.txt \
 	    $(DIST_OUT)/libleaderserver.so $(DIST_OUT)/leaderserver
@@ -130,6 +131,11 @@ dist: $(ZIG)/.ready ## jars and program in dist/, what C needs in dist/c/, for g
 	$(PYTHON) tools/licences.py notices > target/dist/META-INF/THIRD-PARTY-LICENSES.txt
 	cp $(JARS) $(DIST_OUT)/libleaderserver.so $(DIST_OUT)/leaderserver LICENSE NOTICE \
 	    target/dist/META-INF/THIRD-PARTY-LICENSES.txt dist/
+	ln -s libleaderserver.so dist/libleaderserver.so.0
+	cp include/leaderserver.h dist/
+	sed -e 's|@VERSION@|$(VERSION)|' -e 's|@PREFIX@|$${pcfiledir}|' \
+	    -e 's|@LIBDIR@|$${prefix}|' -e 's|@INCLUDEDIR@|$${prefix}|' \
+	    tools/leaderserver.pc.in > dist/leaderserver.pc
 	for jar in $(notdir $(JARS)); do \
 	    jar --update --file dist/$$jar --date 2026-01-01T00:00:00Z -C target/dist META-INF; \
 	done
@@ -154,7 +160,10 @@ install: $(if $(filter $(CURDIR)/target/release,$(BUILT)),native) ## the C libra
 	install -m 755 $(BUILT)/libleaderserver.so $(TO)/lib/libleaderserver.so.$(VERSION)
 	ln -sf libleaderserver.so.$(VERSION) $(TO)/lib/libleaderserver.so.0
 	ln -sf libleaderserver.so.0 $(TO)/lib/libleaderserver.so
-	install -m 644 $(BUILT)/libleaderserver.a $(TO)/lib/
+	# Without what only Rust's own linker would read of it, it has a third of the size.
+	$(OBJCOPY) --strip-debug --remove-section=.llvmbc --remove-section=.llvmcmd \
+	    $(BUILT)/libleaderserver.a $(TO)/lib/libleaderserver.a
+	chmod 644 $(TO)/lib/libleaderserver.a
 	sed -e 's|@VERSION@|$(VERSION)|' \
 	    -e 's|@PREFIX@|$(if $(RELOCATABLE),$${pcfiledir}/../..,$(abspath $(PREFIX)))|' \
 	    -e 's|@LIBDIR@|$${prefix}/lib|' -e 's|@INCLUDEDIR@|$${prefix}/include|' \
