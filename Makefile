@@ -66,11 +66,16 @@ bench-flink: build ## kill -9 of the leading JobManager to all tasks running, ou
 
 # --- test -------------------------------------------------------------------------------------
 
-.PHONY: test test-rust test-java test-java25 test-shim test-flink
-test: verify test-rust test-java test-java25 test-shim test-flink ## everything
+.PHONY: test test-rust test-install test-java test-java25 test-shim test-flink
+test: verify test-rust test-install test-java test-java25 test-shim test-flink ## everything
 
 test-rust: ## the core, server, client and command line
 	$(CARGO) test --locked
+
+test-install: native ## what `make install` leaves, used as the README says
+	rm -rf target/install
+	$(MAKE) --no-print-directory install PREFIX=$(CURDIR)/target/install
+	tools/check-install target/install $(VERSION)
 
 test-java: build ## plain Java over JNI
 	$(MAVEN) -f java/pom.xml -pl leaderserver -Dnative.library=$(LIBRARY) test
