@@ -22,23 +22,19 @@ static void fetch(ls_event *event) {
     CHECK(event->text.length > 0);
 }
 
-/* One struct for two threads: the library writes to it on both. */
+/* One struct for two threads: the library writes to it on both. Once each, for with every further
+   call they meet at locks of the library, which may happen to put them in order. */
 static void *share(void *unused) {
-    int event;
-    for (event = 0; event < 100; event++) {
-        wait_for(client, LS_EVENT_NO_LEADER, &shared);
-    }
+    wait_for(client, LS_EVENT_NO_LEADER, &shared);
     return unused;
 }
 
 static void race(void) {
     ls_error error = LS_ERROR_INIT;
     pthread_t threads[2];
-    int watches;
-    for (watches = 0; watches < 200; watches++) {
-        ls_watch watch = 0;
-        MUST(ls_watch_open(client, "a", 1, NULL, NULL, &watch, &error));
-    }
+    ls_watch watch = 0;
+    MUST(ls_watch_open(client, "a", 1, NULL, NULL, &watch, &error));
+    MUST(ls_watch_open(client, "a", 1, NULL, NULL, &watch, &error));
     CHECK(pthread_create(&threads[0], NULL, share, NULL) == 0);
     CHECK(pthread_create(&threads[1], NULL, share, NULL) == 0);
     CHECK(pthread_join(threads[0], NULL) == 0 && pthread_join(threads[1], NULL) == 0);

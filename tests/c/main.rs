@@ -6,6 +6,7 @@
 mod panics;
 mod programs;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -48,12 +49,23 @@ fn the_header_alone_compiles_as_every_c_and_cpp() {
 
 #[test]
 fn every_function_answers_misuse_with_a_status() {
+    let program = concat!(include_str!("misuse.c"), include_str!("calls.h"));
+    let is_other = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    let named: BTreeSet<&str> = program.split(is_other).collect();
+    for function in include_str!("functions.txt").lines() {
+        assert!(named.contains(function), "misuse.c leaves out {function}");
+    }
     run(&build_c("tests/c/misuse.c"), &[]);
 }
 
 #[test]
 fn closing_races_with_everything() {
     run(&build_c("tests/c/races.c"), &[]);
+}
+
+#[test]
+fn all_at_once_and_closed_under_all() {
+    run(&build_c("tests/c/stress.c"), &[]);
 }
 
 #[test]
@@ -67,8 +79,44 @@ fn a_descriptor_is_readable_while_there_are_events() {
 }
 
 #[test]
-fn a_fork_gets_a_status_and_signals_stay_the_hosts() {
+fn a_fork_gets_a_status() {
     run(&build_c("tests/c/fork.c"), &[]);
+}
+
+#[test]
+fn signals_stay_the_hosts() {
+    run(&build_c("tests/c/signals.c"), &[]);
+}
+
+#[test]
+fn peers_that_go_away_end_no_host() {
+    run(&build_c("tests/c/pipe.c"), &[]);
+}
+
+#[test]
+fn lists_come_in_pages() {
+    run(&build_c("tests/c/lists.c"), &[]);
+}
+
+#[test]
+fn outputs_are_written_on_success_only() {
+    run(&build_c("tests/c/outputs.c"), &[]);
+}
+
+#[test]
+fn log_records_are_fetched_or_called_back() {
+    run(&build_c("tests/c/logs.c"), &[]);
+}
+
+#[test]
+fn keys_and_certificates_come_from_c() {
+    let keys = root().join("tests/tls");
+    run(&build_c("tests/c/tls.c"), &[keys.to_str().expect("a path is text")]);
+}
+
+#[test]
+fn a_host_with_own_threads_may_run_out_of_them() {
+    run(&build_c("tests/c/threads.c"), &[]);
 }
 
 #[test]
