@@ -4,7 +4,7 @@
 //!
 //! | variable | what it is |
 //! |---|---|
-//! | `CC`, `CXX` | the compilers; `cc`, `c++` |
+//! | `LEADERSERVER_CC`, `LEADERSERVER_CXX` | the compilers, in place of `cc` and `c++` |
 //! | `LEADERSERVER_C_LIBRARY` | the shared library, in place of the one built with the tests |
 //! | `LEADERSERVER_C_FLAGS` | what the compilers get besides, for compiling and linking |
 //! | `LEADERSERVER_C_RUNNER` | the command that runs a program |
@@ -92,11 +92,11 @@ fn build(compiler: String, standard: &str, source: &str) -> PathBuf {
 }
 
 pub fn build_c(source: &str) -> PathBuf {
-    build(env::var("CC").unwrap_or_else(|_| "cc".to_owned()), "-std=c11", source)
+    build(env::var("LEADERSERVER_CC").unwrap_or_else(|_| "cc".to_owned()), "-std=c11", source)
 }
 
 pub fn build_cpp(source: &str) -> PathBuf {
-    build(env::var("CXX").unwrap_or_else(|_| "c++".to_owned()), "-std=c++17", source)
+    build(env::var("LEADERSERVER_CXX").unwrap_or_else(|_| "c++".to_owned()), "-std=c++17", source)
 }
 
 /// A program, or the command that runs it.

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define ROUNDS 3
-#define STEPS 40
+#define STEPS 24
 #define HERE "process", 7
 
 static atomic_int opened, finalized, leaders;
