@@ -67,7 +67,7 @@ bench-flink: build ## kill -9 of the leading JobManager to all tasks running, ou
 # --- test -------------------------------------------------------------------------------------
 
 .PHONY: test test-rust test-install test-java test-java25 test-shim test-flink
-test: verify test-rust test-install test-java test-java25 test-shim test-flink ## everything
+test: verify test-rust sanitize test-install test-java test-java25 test-shim test-flink ## everything
 
 test-rust: ## the core, server, client and command line
 	$(CARGO) test --locked
@@ -102,6 +102,13 @@ $(SHIM_VERSIONS:%=.test-shim-%): .test-shim-%: build
 
 test-flink: build ## clusters of real processes on each of FLINK_VERSIONS
 	tests/flink/run $(FLINK_VERSIONS)
+
+# --- sanitize ---------------------------------------------------------------------------------
+
+# Builds the library twice more, in folders of its own.
+.PHONY: sanitize
+sanitize: ## the C programs under ASan with LSan, TSan and valgrind
+	tools/sanitize all
 
 # --- verify -----------------------------------------------------------------------------------
 
