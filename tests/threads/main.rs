@@ -32,8 +32,13 @@ const PREEMPTIONS: usize = 3;
 
 /// Runs a model in all its schedules.
 fn model(run: impl Fn() + Sync + Send + 'static) {
+    model_of(PREEMPTIONS, run);
+}
+
+/// As [`model`], for one that takes minutes with so many preemptions.
+fn model_of(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(PREEMPTIONS);
+    builder.preemption_bound.get_or_insert(preemptions);
     builder.check(move || {
         clock::move_to(0);
         run();

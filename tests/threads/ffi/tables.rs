@@ -90,8 +90,9 @@ pub(super) fn quietly() {
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let text = info.payload_as_str();
-            if text != Some(PANIC) {
+            let payload = info.payload();
+            let text = payload.downcast_ref::<String>().map(String::as_str);
+            if text.or(payload.downcast_ref().copied()) != Some(PANIC) {
                 before(info);
             }
         }));
