@@ -13,8 +13,9 @@ pub fn reset(stream: &TcpStream) {
     unsafe { libc::connect(stream.as_raw_fd(), &raw const nowhere, length) };
 }
 
-/// Ends some of the connections that this process has opened to `server`, with FIN or RST.
-pub fn sever(server: SocketAddr, chance: &mut Chance) {
+/// Ends connections that clients of this process have opened to `server`, each with FIN or RST, one
+/// time in `one_in`. Those of proxies come from the server's own address, and are left alone.
+pub fn sever(server: SocketAddr, one_in: u64, chance: &mut Chance) {
     let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") else { return };
     let numbers = descriptors.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     for number in numbers.collect::<Vec<i32>>() {
@@ -25,7 +26,9 @@ pub fn sever(server: SocketAddr, chance: &mut Chance) {
         }
         // SAFETY: open, and nobody else's. A descriptor of another kind answers with an error.
         let stream = TcpStream::from(unsafe { OwnedFd::from_raw_fd(copy) });
-        if stream.peer_addr().ok() != Some(server) || chance.one_in(2) {
+        let direct = stream.peer_addr().ok() == Some(server)
+            && stream.local_addr().is_ok_and(|local| local.ip() != server.ip());
+        if !direct || !chance.one_in(one_in) {
             continue;
         }
         if chance.one_in(2) {

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use socket2::{Domain, Socket, Type};
 
 use crate::knife;
 
@@ -122,6 +123,14 @@ fn listen(address: SocketAddr) -> TcpListener {
     listener
 }
 
+/// From an address by which [`knife`] tells it from a direct connection.
+fn connect(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(from, 0).into())?;
+    socket.connect(&to.into())?;
+    Ok(socket.into())
+}
+
 impl Pair {
     fn cut(&self, how: Cut) {
         match how {
@@ -159,7 +168,7 @@ impl State {
                 thread::sleep(LOOK);
                 continue;
             };
-            let Ok(server) = TcpStream::connect(self.target) else {
+            let Ok(server) = connect(address.ip(), self.target) else {
                 knife::reset(&client);
                 continue;
             };

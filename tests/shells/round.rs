@@ -133,9 +133,19 @@ impl Driver {
             self.outcome.faults += 1;
             match self.chance.below(12) {
                 0 => self.restart(),
-                1..=3 => knife::sever(self.address, &mut self.chance),
+                1 => knife::sever(self.address, 2, &mut self.chance),
+                2..=3 => self.cut_off_direct_clients(),
                 _ => self.trouble_a_path(),
             }
+        }
+    }
+
+    /// So that they can't resume within the grace, and somebody behind a proxy is granted.
+    fn cut_off_direct_clients(&mut self) {
+        let until = Instant::now() + self.chance.millis(500);
+        while Instant::now() < until {
+            knife::sever(self.address, 1, &mut self.chance);
+            thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -202,8 +212,9 @@ impl Driver {
     }
 
     fn finish(mut self) -> Result<Outcome, String> {
-        let held = self.held();
+        // With them whoever still writes.
         self.processes.iter().for_each(|process| process.close());
+        let held = self.held();
         let is_well = self.outcome.mended < PATIENCE;
         let left = self.wait_for_goodbyes();
         if let Some(server) = self.server.take() {
