@@ -71,6 +71,17 @@ test: verify test-rust test-java test-java25 test-shim test-flink ## everything
 test-rust: ## the core, server, client and command line
 	$(CARGO) test --locked
 
+# Both are part of test-rust; here they go further.
+PREEMPTIONS ?= 3
+ROUNDS      ?= 1000
+
+.PHONY: threads shells
+threads: ## what threads share, in every order that they may take (loom); PREEMPTIONS=4 goes deeper
+	LOOM_MAX_PREEMPTIONS=$(PREEMPTIONS) $(CARGO) test --locked --test threads
+
+shells: ## server and clients over real sockets under ROUNDS seeds of faults
+	SHELL_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test shells -- --nocapture
+
 test-java: build ## plain Java over JNI
 	$(MAVEN) -f java/pom.xml -pl leaderserver -Dnative.library=$(LIBRARY) test
 

@@ -15,7 +15,7 @@ mod task;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -25,6 +25,7 @@ use crate::core::config::{ClientConfig, Endpoint};
 use crate::core::error::Error;
 use crate::core::ids::{Epoch, Name};
 use crate::core::session::{Answer, RequestKind, Session, Settings};
+use crate::core::store::StoreError;
 use crate::core::wire::status::Status;
 use crate::runtime;
 use crate::server::LeaderServer;
@@ -44,6 +45,9 @@ pub use task::ClientState;
 
 /// The most that [`LeaderClient::poll`] waits in one call, so that calls show that the user lives.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
+
+/// How much later than in time the task may answer before it is not waited for any more.
+const HELD_UP: Duration = Duration::from_secs(1);
 
 /// A client of a name service. Clones are the same client.
 ///
@@ -234,6 +238,10 @@ impl Drop for Inner {
     }
 }
 
+fn unanswered(timeout: Duration) -> StoreError {
+    StoreError::UnknownOutcome(format!("the client itself was held up for more than {timeout:?}"))
+}
+
 impl Shared {
     fn ask(&self, ask: Ask) -> Result<(), Error> {
         if self.registry.is_closed() {
@@ -244,12 +252,22 @@ impl Shared {
 
     /// Asks, and waits for the answer.
     fn request(&self, kind: RequestKind, timeout: Duration) -> Result<Answer, Error> {
+        let is_write = matches!(kind, RequestKind::Write { .. });
         let (reply, answer) = mpsc::sync_channel(1);
         self.ask(Ask::Request { kind, timeout, reply })?;
-        // The machine answers in time itself; the rest is for a machine that is gone.
-        match answer.recv_timeout(timeout + Duration::from_secs(1)) {
+        // The machine answers in time itself; the rest is for one that is held up, or gone.
+        match answer.recv_timeout(timeout + HELD_UP) {
             Ok(result) => result,
-            Err(_) => Err(Error::Closed("the client")),
+            // Asked after the close: the task has not looked at it.
+            Err(RecvTimeoutError::Disconnected) if self.registry.is_closed() => {
+                Err(Error::Closed("the client"))
+            }
+            // The process stood still, say, and the task with it, but not the name service.
+            Err(_) if is_write => Err(unanswered(timeout).into()),
+            Err(_) => {
+                let endpoint = "its endpoint (the client itself was held up)".to_owned();
+                Err(Error::Unreachable { endpoint, after: timeout })
+            }
         }
     }
 

@@ -5,6 +5,9 @@ use std::cell::Cell;
 use leaderserver::core::time::Moment;
 use loom::sync::atomic::{AtomicU64, Ordering};
 
+/// Where it stands when a model begins: no machine has just been switched on.
+pub(crate) const BEGIN: u64 = 2;
+
 thread_local! {
     // All threads of a model are turns of one: each model has a clock of its own.
     static NOW: Cell<u64> = const { Cell::new(0) };

@@ -18,7 +18,7 @@ use crate::client::Task;
 const ID: LeaderSessionId = LeaderSessionId { epoch: Epoch(7), low: 1 };
 const COOKIE: u64 = 1;
 
-/// In the clock's nanoseconds, which stands at 0.
+/// Later than the clock, which stands still.
 const LATER: Deadlines =
     Deadlines { lease: Moment::from_nanos(100), link: Moment::from_nanos(100) };
 
