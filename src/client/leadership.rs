@@ -118,7 +118,8 @@ impl DeadlineCell {
     /// The client is closed: from now on nothing is led, whatever is set by those who do not know
     /// it yet.
     pub(super) fn end(&self) {
-        self.until.store(ENDED, Ordering::Release);
+        // A swap: loom orders it with what is set at the same time, as it would not a store.
+        self.until.swap(ENDED, Ordering::AcqRel);
     }
 
     /// The earlier of the two deadlines, in nanoseconds.
