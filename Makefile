@@ -77,6 +77,17 @@ test-install: native ## what `make install` leaves, used as the README says
 	$(MAKE) --no-print-directory install PREFIX=$(CURDIR)/target/install
 	tools/check-install target/install $(VERSION)
 
+# Both are part of test-rust; here they go further.
+PREEMPTIONS ?= 3
+ROUNDS      ?= 1000
+
+.PHONY: threads shells
+threads: ## what threads share, in every order that they may take (loom); PREEMPTIONS=4 goes deeper
+	LOOM_MAX_PREEMPTIONS=$(PREEMPTIONS) $(CARGO) test --locked --test threads
+
+shells: ## server and clients over real sockets under ROUNDS seeds of faults
+	SHELL_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test shells -- --nocapture
+
 test-java: build ## plain Java over JNI
 	$(MAVEN) -f java/pom.xml -pl leaderserver -Dnative.library=$(LIBRARY) test
 
