@@ -65,11 +65,18 @@ bench-flink: build ## kill -9 of the leading JobManager to all tasks running, ou
 
 # --- test -------------------------------------------------------------------------------------
 
-.PHONY: test test-rust test-java test-java25 test-shim test-flink
-test: verify test-rust test-java test-java25 test-shim test-flink ## everything
+.PHONY: test test-rust test-real test-java test-java25 test-shim test-flink
+test: verify test-rust test-java test-java25 test-shim test-real test-flink ## everything
 
 test-rust: ## the core, server, client and command line
 	$(CARGO) test --locked
+
+# Who is not root is root in a namespace of users' own, where the system allows that.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,unshare --user --map-root-user)
+
+test-real: build ## real processes, partitioned, stopped and killed; REAL_ROUNDS=2000 for more
+	$(CARGO) test --locked --test real --no-run
+	$(AS_ROOT) $(CARGO) test --locked --test real -- --nocapture
 
 test-java: build ## plain Java over JNI
 	$(MAVEN) -f java/pom.xml -pl leaderserver -Dnative.library=$(LIBRARY) test

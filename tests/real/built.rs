@@ -46,10 +46,11 @@ impl Built {
         for needed in [&program, &library, &classes] {
             assert!(needed.exists(), "{} is not there: `make build` makes it", needed.display());
         }
-        let ours = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real");
+        // Of this process alone: another run may be under way.
+        let ours = format!("real-{}-built", std::process::id());
+        let ours = Path::new(env!("CARGO_TARGET_TMPDIR")).join(ours);
         fs::create_dir_all(&ours).unwrap();
         for name in ["libleaderserver.so", "libleaderserver.so.0"] {
-            let _ = fs::remove_file(ours.join(name));
             symlink(&library, ours.join(name)).unwrap();
         }
         let agent = ours.join("agent");

@@ -294,6 +294,13 @@ impl Cell {
         found
     }
 
+    /// Keeps what explains a failure, beside what the processes have logged; answers where.
+    pub fn keep(&self) -> String {
+        let file = self.directory.join("history.txt");
+        std::fs::write(&file, self.history.text()).unwrap();
+        format!("its history is in {}", file.display())
+    }
+
     /// Ends all processes; nothing remains of them.
     pub fn remove(self) {
         let directory = self.directory.clone();

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -69,8 +68,7 @@ fn run_cell(number: u64, mut take: impl FnMut() -> Option<u64>, tally: &Mutex<Ta
     for round in 1.. {
         let result = run_round(&mut cell, seed, tally);
         if let Err(found) = result {
-            let kept = keep(&cell, seed);
-            println!("REAL_SEED={seed}: {found:#?}\nits history is in {}", kept.display());
+            println!("REAL_SEED={seed}: {found:#?}\n{}", cell.keep());
             return false;
         }
         if round == ROUNDS_OF_A_CELL {
@@ -163,6 +161,9 @@ fn missing<'a>(cell: &mut Cell, written: &mut BTreeMap<&'a str, (u64, u64)>) -> 
         if answer != Some("LS_OK") {
             missing = Some(format!("the leader of '{component}' was not able to write"));
         }
+        if cell.view.leaders(component).len() > 1 {
+            missing = Some(format!("several still lead '{component}'"));
+        }
         let published = cell.view.published(component);
         let late = |life: &usize| cell.view.told(*life, component) != Some(&published);
         if published.is_none() {
@@ -206,13 +207,6 @@ fn everybody_reads(
         }
     }
     Ok(())
-}
-
-/// Keeps what explains a failure; answers where.
-fn keep(cell: &Cell, seed: u64) -> PathBuf {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-seed-{seed}.txt"));
-    std::fs::write(&file, cell.history.text()).unwrap();
-    file
 }
 
 impl Tally {

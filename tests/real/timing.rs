@@ -14,6 +14,10 @@ impl Timing {
     pub const SHORT: Timing =
         Timing { session: Duration::from_millis(800), grace: Duration::from_millis(200) };
 
+    /// So that what is to end does so soon, and nothing else.
+    pub const MIDDLE: Timing =
+        Timing { session: Duration::from_secs(4), grace: Duration::from_millis(500) };
+
     /// So that nothing ends only because the machine is busy.
     pub const LONG: Timing =
         Timing { session: Duration::from_secs(20), grace: Duration::from_secs(5) };

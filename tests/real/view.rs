@@ -157,15 +157,21 @@ impl View {
         self.contenders.iter().rfind(|(_, c)| of(c) && !c.closed).map(|(number, _)| *number)
     }
 
-    /// Who leads a component and knows it, if it is one only; and under which registration.
-    pub fn leader(&self, component: &str) -> Option<(usize, u64, Id)> {
-        let mut leaders = self.contenders.iter().filter_map(|(number, of)| {
+    /// Who leads a component under which registration, as was heard of them last; the newest first.
+    /// A process that is stopped or cut off may not have said that it leads no more.
+    pub fn leaders(&self, component: &str) -> Vec<(usize, u64, Id)> {
+        let leads = self.contenders.iter().filter_map(|(number, of)| {
             let leads = of.component == component && of.leads && !of.closed;
             let id = of.granted.filter(|_| leads && !self.ended.contains(&of.life))?;
             Some((of.life, *number, id))
         });
-        let first = leaders.next()?;
-        leaders.next().is_none().then_some(first)
+        let mut leaders: Vec<_> = leads.collect();
+        leaders.sort_by_key(|(.., id)| std::cmp::Reverse(*id));
+        leaders
+    }
+
+    pub fn leader(&self, component: &str) -> Option<(usize, u64, Id)> {
+        self.leaders(component).into_iter().next()
     }
 
     /// What its watchers are to be told, once it has confirmed.
