@@ -1,7 +1,9 @@
 //! A process that contends, watches and writes as it is told: `agent.c` or `Agent.java`.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Error, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::str::FromStr;
@@ -112,6 +114,31 @@ impl Agent {
     pub fn signal(&self, signal: i32) {
         // SAFETY: a signal to a child that was not waited for yet.
         assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
+    }
+
+    /// Shuts its connections down, in both directions, as its kernel sees them.
+    pub fn shut_down(&self) {
+        let id = self.child.id();
+        // SAFETY: it takes and gives numbers.
+        let process = unsafe { libc::syscall(libc::SYS_pidfd_open, id, 0) };
+        assert!(process >= 0, "{}", Error::last_os_error());
+        // SAFETY: it was opened just now, for nobody else.
+        let process = unsafe { OwnedFd::from_raw_fd(process as i32) };
+        for file in std::fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten() {
+            let what = std::fs::read_link(file.path()).unwrap_or_default().display().to_string();
+            let number: Option<i32> = file.file_name().to_str().and_then(|name| name.parse().ok());
+            let Some(number) = number.filter(|_| what.starts_with("socket:")) else { continue };
+            // SAFETY: it takes and gives numbers.
+            let copy =
+                unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), number, 0) };
+            // It may have been closed meanwhile.
+            if copy >= 0 {
+                // SAFETY: it was opened just now, for nobody else.
+                let socket = unsafe { TcpStream::from_raw_fd(copy as i32) };
+                let is_network = socket.peer_addr().is_ok();
+                let _ = is_network.then(|| socket.shutdown(Shutdown::Both));
+            }
+        }
     }
 
     /// Whether it has ended by itself.

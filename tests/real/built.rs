@@ -46,14 +46,16 @@ impl Built {
         for needed in [&program, &library, &classes] {
             assert!(needed.exists(), "{} is not there: `make build` makes it", needed.display());
         }
-        // Of this process alone: another run may be under way.
-        let ours = format!("real-{}-built", std::process::id());
-        let ours = Path::new(env!("CARGO_TARGET_TMPDIR")).join(ours);
-        fs::create_dir_all(&ours).unwrap();
+        // Another run may be under way: what it uses is replaced, and never written to.
+        let ours = Path::new(env!("CARGO_TARGET_TMPDIR")).join(match env::var_os("REAL_BUILT") {
+            None => "real-built",
+            Some(_) => "real-built-elsewhere",
+        });
+        let fresh = ours.join(std::process::id().to_string());
+        fs::create_dir_all(&fresh).unwrap();
         for name in ["libleaderserver.so", "libleaderserver.so.0"] {
-            symlink(&library, ours.join(name)).unwrap();
+            symlink(&library, fresh.join(name)).unwrap();
         }
-        let agent = ours.join("agent");
         run(Command::new("cc")
             .args(["-std=c11", "-g", "-D_GNU_SOURCE", "-pthread"])
             .args(WARNINGS)
@@ -61,17 +63,23 @@ impl Built {
             .arg(root.join("include"))
             .arg(root.join("tests/real/agent.c"))
             .arg("-o")
-            .arg(&agent)
+            .arg(fresh.join("agent"))
             .arg("-L")
-            .arg(&ours)
+            .arg(&fresh)
             .arg("-lleaderserver")
             .arg(format!("-Wl,-rpath,{}", ours.display())));
         run(Command::new("javac")
             .args(["-Xlint:all", "-Werror", "-cp"])
             .arg(&classes)
             .arg("-d")
-            .arg(&ours)
+            .arg(&fresh)
             .arg(root.join("tests/real/Agent.java")));
+        for made in fs::read_dir(&fresh).unwrap() {
+            let made = made.unwrap();
+            fs::rename(made.path(), ours.join(made.file_name())).unwrap();
+        }
+        fs::remove_dir(&fresh).unwrap();
+        let agent = ours.join("agent");
         Built { program, library, agent, classes, ours }
     }
 

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::agent::{Agent, Role};
 use crate::built::Language;
@@ -125,6 +126,7 @@ impl Cell {
             Fault::Link(node, up) => self.spaces[node].set_link(up),
             Fault::Stop(node) => self.signal(node, libc::SIGSTOP),
             Fault::Continue(node) => self.signal(node, libc::SIGCONT),
+            Fault::Break(node) => self.shut_down(node),
             Fault::Kill(0) => self.server.kill(),
             Fault::Kill(node) => self.agents[node - 1] = None,
             Fault::Start(0) => self.server.start(self.spaces.first(), &self.history),
@@ -150,6 +152,16 @@ impl Cell {
                 }
             }
         }
+    }
+
+    /// Both ends hear at once that the connection has ended, and the client can't make another: the
+    /// server waits for the grace alone.
+    fn shut_down(&mut self, node: usize) {
+        if let Some(agent) = &self.agents[node - 1] {
+            agent.shut_down();
+        }
+        thread::sleep(Duration::from_millis(5));
+        self.set_path(node, None, wire::Path { cut: true, ..wire::Path::default() });
     }
 
     /// The node that leads a component.
@@ -194,11 +206,15 @@ impl Cell {
     /// Some agent reads, or writes under the last epoch that it was granted, be it long over.
     pub fn use_store(&mut self) {
         let operation = self.number();
-        let agent = self.random.below(self.agents.len() as u64) as usize;
         let election = self.random.one_of(&COMPONENTS).to_string();
+        let any = self.random.below(self.agents.len() as u64) as usize;
+        // Leaders have more to do.
+        let agent = match self.leader(&election) {
+            Some(node) if self.random.below(2) == 0 => node - 1,
+            _ => any,
+        };
         let key = self.random.one_of(&KEYS).to_string();
         let Some(agent) = &self.agents[agent] else { return };
-        self.view.look(&self.history);
         if self.view.waiting(agent.life) >= 3 {
             return;
         }

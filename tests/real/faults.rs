@@ -13,6 +13,8 @@ pub enum Fault {
     /// SIGSTOP, SIGCONT.
     Stop(usize),
     Continue(usize),
+    /// The connections of a process are shut down under it; then its path is cut.
+    Break(usize),
     /// kill -9, and a new process.
     Kill(usize),
     Start(usize),
@@ -69,7 +71,7 @@ fn fault(random: &mut Random, agent: usize, component: usize) -> (Fault, Option<
         (Fault::Path(from, to, path), Some(Fault::Path(from, to, Path::default())))
     };
     let pair = |begin, end| (begin, Some(end));
-    match random.below(22) {
+    match random.below(24) {
         0..=2 => path(agent, None, cut),
         3 => path(agent, Some(0), cut),
         4 | 5 => path(0, Some(agent), cut),
@@ -86,6 +88,7 @@ fn fault(random: &mut Random, agent: usize, component: usize) -> (Fault, Option<
         18 => pair(Fault::Fill, Fault::Relieve),
         19 => pair(Fault::Close(agent, component), Fault::Contend(agent, component)),
         20 => (Fault::Resign(component), None),
+        21 | 22 => pair(Fault::Break(agent), Fault::Path(agent, None, Path::default())),
         _ if random.below(2) == 0 => (Fault::CommandResign(component), None),
         _ => (Fault::Transfer(component, agent), None),
     }

@@ -24,7 +24,7 @@ const ROUNDS_OF_A_CELL: u64 = 25;
 struct Tally {
     rounds: u64,
     faults: BTreeMap<String, u64>,
-    counts: BTreeMap<&'static str, u64>,
+    counts: BTreeMap<String, u64>,
     /// How long it took until all was well.
     mended: Vec<Duration>,
 }
@@ -79,7 +79,7 @@ fn run_cell(number: u64, mut take: impl FnMut() -> Option<u64>, tally: &Mutex<Ta
     }
     let mut tally = tally.lock().unwrap();
     for (what, count) in &cell.view.counts {
-        *tally.counts.entry(what).or_default() += count;
+        *tally.counts.entry(what.clone()).or_default() += count;
     }
     drop(tally);
     cell.remove();
@@ -111,6 +111,9 @@ fn run_round(cell: &mut Cell, seed: u64, tally: &Mutex<Tally>) -> Result<(), Vec
     let mut tally = tally.lock().unwrap();
     tally.rounds += 1;
     tally.mended.push(mended);
+    if tally.rounds.is_multiple_of(100) {
+        println!("{} rounds", tally.rounds);
+    }
     if found.is_empty() { Ok(()) } else { Err(found) }
 }
 

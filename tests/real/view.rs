@@ -34,7 +34,7 @@ pub struct View {
     /// The newest version that anybody has heard of.
     versions: BTreeMap<(String, String), u64>,
     /// How often something was heard of.
-    pub counts: BTreeMap<&'static str, u64>,
+    pub counts: BTreeMap<String, u64>,
 }
 
 impl View {
@@ -107,16 +107,8 @@ impl View {
     fn done(&mut self, operation: u64, status: String, version: u64, value: String) {
         let Some((_, what)) = self.open.remove(&operation) else { return };
         let writes = !matches!(what, Operation::Get { .. } | Operation::List { .. });
-        self.count(match (writes, status.as_str()) {
-            (false, "LS_OK" | "LS_NOT_FOUND") => "reads",
-            (false, _) => "reads without an answer",
-            (true, "LS_OK") => "writes applied",
-            (true, "LS_FENCED") => "writes fenced",
-            (true, "LS_UNKNOWN_OUTCOME") => "writes of unknown outcome",
-            (true, "LS_NOT_APPLIED") => "writes not applied",
-            (true, "LS_CHANGED" | "LS_EXISTS" | "LS_NOT_FOUND") => "writes that came too late",
-            (true, _) => "other answers to writes",
-        });
+        let kind = if writes { "write" } else { "read" };
+        self.count(&format!("{kind} {}", status.trim_start_matches("LS_")));
         let mut known = |key: &str, version: u64| {
             let of = self.versions.entry((what.election().to_owned(), key.to_owned())).or_default();
             *of = version.max(*of);
@@ -130,8 +122,8 @@ impl View {
         self.done.insert(operation, (status, version, value));
     }
 
-    fn count(&mut self, what: &'static str) {
-        *self.counts.entry(what).or_default() += 1;
+    fn count(&mut self, what: &str) {
+        *self.counts.entry(what.to_owned()).or_default() += 1;
     }
 
     /// How many operations of a life have no answer yet.
