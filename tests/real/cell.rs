@@ -3,8 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread::JoinHandle;
 
 use crate::agent::{Agent, Role};
 use crate::built::Language;
@@ -157,11 +156,10 @@ impl Cell {
     /// Both ends hear at once that the connection has ended, and the client can't make another: the
     /// server waits for the grace alone.
     fn shut_down(&mut self, node: usize) {
+        self.set_path(node, None, wire::Path { closed: true, ..wire::Path::default() });
         if let Some(agent) = &self.agents[node - 1] {
             agent.shut_down();
         }
-        thread::sleep(Duration::from_millis(5));
-        self.set_path(node, None, wire::Path { cut: true, ..wire::Path::default() });
     }
 
     /// The node that leads a component.

@@ -13,7 +13,7 @@ pub enum Fault {
     /// SIGSTOP, SIGCONT.
     Stop(usize),
     Continue(usize),
-    /// The connections of a process are shut down under it; then its path is cut.
+    /// The connections of a process are shut down under it, and it can open no others.
     Break(usize),
     /// kill -9, and a new process.
     Kill(usize),
@@ -98,6 +98,7 @@ fn slow(random: &mut Random) -> Path {
     let least = random.between(1, 40);
     Path {
         cut: false,
+        closed: false,
         delay_ms: (least, least + random.between(0, 150)),
         lost: *random.one_of(&[0, 20, 100, 300]),
         twice: *random.one_of(&[0, 0, 100]),

@@ -10,7 +10,7 @@ use crate::history::{Event, Id, now};
 use crate::timing::{PATIENCE, Timing};
 use crate::wire::Path;
 
-const CUT: Path = Path { cut: true, delay_ms: (0, 0), lost: 0, twice: 0 };
+const CUT: Path = Path { cut: true, closed: false, delay_ms: (0, 0), lost: 0, twice: 0 };
 
 /// Waits until `a` has a leader under another leadership than `before`, and it has confirmed.
 fn led(cell: &mut Cell, before: Option<Id>) -> (usize, Id) {
@@ -170,5 +170,24 @@ fn a_killed_leader_is_followed_after_the_grace_and_a_silent_one_after_its_sessio
     let session = silent.elapsed();
     assert!(session >= timing.session / 4, "{session:?}");
     println!("a killed leader is followed after {grace:.2?}, a silent one after {session:.2?}");
+    end(cell);
+}
+
+/// R1, R2: where both ends hear that the connection is broken, and the client can't make another, it
+/// steps down before the grace is over, and somebody else is granted after it.
+#[test]
+fn a_leader_whose_connection_breaks_steps_down_within_the_grace() {
+    let mut cell = Cell::new("broken", 5, Timing::MIDDLE);
+    let (node, id) = led(&mut cell, None);
+    cell.apply(&Fault::Break(node));
+    let (second, _) = led(&mut cell, Some(id));
+    assert_ne!(node, second);
+    cell.mend();
+    until(&mut cell, "it leads still", |cell| (cell.view.leaders("a").len() == 1).then_some(()));
+    let all = revokes(&cell);
+    let graces = all
+        .iter()
+        .filter(|event| matches!(event, Event::Revoked { reason, .. } if reason.contains("grace")));
+    assert!(graces.count() > 0, "{all:?}");
     end(cell);
 }

@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_millis(100);
 pub struct Path {
     /// Nothing arrives, and nobody is told.
     pub cut: bool,
+    /// New connections can't be opened; those that are go on, and end.
+    pub closed: bool,
     /// Milliseconds, from and to: packets overtake each other.
     pub delay_ms: (u64, u64),
     /// Of a thousand.
@@ -147,7 +149,7 @@ impl Carrier {
             return;
         }
         let path = self.paths.lock().expect("no one panics with it")[from][to];
-        if path.cut || self.random.below(1000) < path.lost {
+        if path.cut || (path.closed && opens(packet)) || self.random.below(1000) < path.lost {
             return;
         }
         let times = if self.random.below(1000) < path.twice { 2 } else { 1 };
@@ -176,4 +178,12 @@ impl Carrier {
         // An interface that is down takes nothing: the packet is lost.
         let _ = (&self.ends[to]).write(packet);
     }
+}
+
+/// Whether it is TCP's first packet of a connection, or the answer to it.
+fn opens(packet: &[u8]) -> bool {
+    const TCP: u8 = 6;
+    const SYN: u8 = 2;
+    let header = usize::from(packet[0] & 0xf) * 4;
+    packet[9] == TCP && packet.get(header + 13).is_some_and(|flags| flags & SYN != 0)
 }
