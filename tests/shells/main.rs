@@ -15,6 +15,11 @@
 //! some instant between two readings of the clock, and the checks compare only what ended before
 //! something else began. Liveness is waited for with patience for a busy machine.
 //!
+//! It bites: a server that grants at once after a start without memory (R12) is caught as P1 within
+//! some twenty rounds. What needs a client cut off for longer than the grace while it still has its
+//! lease (the 80 % rule, R2) it hardly reaches, for a client reconnects within the millisecond: that
+//! is for the simulation and for network namespaces.
+//!
 //! `SHELL_ROUNDS=n` runs more rounds, `SHELL_SEED=n` one of them, `SHELL_AT_ONCE=n` so many at once.
 
 #![allow(clippy::unwrap_used)]
