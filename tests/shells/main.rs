@@ -85,13 +85,17 @@ fn promises_hold_over_real_sockets_and_threads() {
 fn report(outcomes: &[Outcome], took: Duration) {
     let sum = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum::<u64>();
     println!(
-        "{} rounds in {took:?}: {} leaderships, {} writes applied, {} faults, {} restarts; all was \
-         well {:?} after it was mended at the latest",
+        "{} rounds in {took:?}: {} leaderships, {} writes applied, {} faults, {} restarts",
         outcomes.len(),
         sum(|outcome| outcome.leaderships as u64),
         sum(|outcome| outcome.writes as u64),
         sum(|outcome| outcome.faults),
         sum(|outcome| outcome.restarts),
-        outcomes.iter().map(|outcome| outcome.mended).max().unwrap_or_default(),
     );
+    let mut slowest: Vec<_> =
+        outcomes.iter().map(|outcome| (outcome.mended, outcome.seed)).collect();
+    slowest.sort();
+    slowest.reverse();
+    slowest.truncate(5);
+    println!("all was well again at the latest after (with the seed): {slowest:?}");
 }
