@@ -15,6 +15,11 @@
 //! some instant between two readings of the clock, and the checks compare only what ended before
 //! something else began. Liveness is waited for with patience for a busy machine.
 //!
+//! It bites: a server that grants at once after a start without memory (R12) is caught as P1 within
+//! some twenty rounds. What needs a client cut off for longer than the grace while it still has its
+//! lease (the 80 % rule, R2) it hardly reaches, for a client reconnects within the millisecond: that
+//! is for the simulation and for network namespaces.
+//!
 //! `SHELL_ROUNDS=n` runs more rounds, `SHELL_SEED=n` one of them, `SHELL_AT_ONCE=n` so many at once.
 
 #![allow(clippy::unwrap_used)]
@@ -80,13 +85,17 @@ fn promises_hold_over_real_sockets_and_threads() {
 fn report(outcomes: &[Outcome], took: Duration) {
     let sum = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum::<u64>();
     println!(
-        "{} rounds in {took:?}: {} leaderships, {} writes applied, {} faults, {} restarts; all was \
-         well {:?} after it was mended at the latest",
+        "{} rounds in {took:?}: {} leaderships, {} writes applied, {} faults, {} restarts",
         outcomes.len(),
         sum(|outcome| outcome.leaderships as u64),
         sum(|outcome| outcome.writes as u64),
         sum(|outcome| outcome.faults),
         sum(|outcome| outcome.restarts),
-        outcomes.iter().map(|outcome| outcome.mended).max().unwrap_or_default(),
     );
+    let mut slowest: Vec<_> =
+        outcomes.iter().map(|outcome| (outcome.mended, outcome.seed)).collect();
+    slowest.sort();
+    slowest.reverse();
+    slowest.truncate(5);
+    println!("all was well again at the latest after (with the seed): {slowest:?}");
 }

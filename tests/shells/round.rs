@@ -29,6 +29,7 @@ const MAX_SESSION_TIMEOUT: Duration = Duration::from_millis(500);
 /// What a round came to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outcome {
+    pub seed: u64,
     pub leaderships: usize,
     pub writes: usize,
     pub faults: u64,
@@ -99,7 +100,7 @@ impl Driver {
             Arc::new(Process::new(&round, setup, chance.fork()))
         });
         let processes = processes.collect();
-        let outcome = Outcome::default();
+        let outcome = Outcome { seed, ..Outcome::default() };
         let server = Some(server);
         Driver { round, chance, host, server, address, data, proxies, processes, outcome }
     }

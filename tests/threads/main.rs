@@ -3,8 +3,25 @@
 //!
 //! The very files of `src` are compiled here a second time, against the [`sync`] and [`clock`] of
 //! this folder: loom runs each model in every interleaving up to a bound of preemptions, and with
-//! every value that a weak memory may still answer. What a model is about is said above it, and
-//! which bug, put into the file of `src` on purpose, made it fail.
+//! every value that a weak memory may still answer. Loom rather than shuttle, for has-leadership is
+//! made of atomics with acquire and release, and shuttle knows no weak memory.
+//!
+//! Each model was seen to fail with a bug put into the file of `src`:
+//!
+//! | put in | caught by |
+//! |---|---|
+//! | a generation not compared, or not moved on | `a_cell_used_again_…` |
+//! | the low half of an id not compared, stored after the epoch, or the epoch stored or first read relaxed | `an_id_is_read_whole` |
+//! | a revoke that does not clear the cell | `who_hears_of_a_revoke_finds_it` |
+//! | two deadlines in two words (as it was) | `deadlines_are_read_as_they_were_settled` |
+//! | the deadline read relaxed | `deadlines_of_another_client_renew_nobody` |
+//! | the epoch not looked at again | `a_later_session_renews_no_former_leadership` |
+//! | a renewal that undoes a close (as it was) | `a_renewal_does_not_undo_a_close` |
+//! | events that are left wake nobody; a close wakes one; a fetch does not set the descriptor | `whoever_leaves_events_…`, `a_close_wakes_everybody`, `the_descriptor_…` |
+//! | every remove says yes; handles that come again; abandoned at each panic | `a_close_frees_nothing_…`, `a_handle_names_one_object_…`, `a_panic_abandons_once` |
+//! | an open that does not look again whether its client is closed | `what_is_opened_while_…`, `a_watch_opened_while_…` |
+//! | a close that leaves its contender's cell | `a_close_meets_a_callback`, `two_closes_revoke_once`, `a_panic_ends_leadership` |
+//! | lost log records counted as one | `each_record_is_taken_or_counted` |
 //!
 //! `LOOM_MAX_PREEMPTIONS=4` goes deeper than [`model`] does.
 

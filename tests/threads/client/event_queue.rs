@@ -70,6 +70,8 @@ fn a_cookie_waits_once() {
         let mut rest = [0; 4];
         let Polled::Ready(count) = queue.poll(&mut rest, FOR_EVER) else { panic!("not closed") };
         assert!([&[8][..], &[7, 8]].contains(&&rest[..count]), "{:?}", &rest[..count]);
+        queue.push([7]);
+        assert_eq!(poll_one(&queue), Some(7), "what was fetched may come again");
     });
 }
 

@@ -23,9 +23,9 @@ const LATER: Deadlines =
     Deadlines { lease: Moment::from_nanos(100), link: Moment::from_nanos(100) };
 
 /// A model, after which no task goes on.
-fn model(run: impl Fn() + Sync + Send + 'static) {
+fn model(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
     // These take many locks: with three preemptions some take a minute.
-    crate::model_of(2, move || {
+    crate::model_of(preemptions, move || {
         run();
         Task::end_last();
     });
@@ -124,7 +124,7 @@ impl std::fmt::Display for Told {
 /// client. Nothing is left over.
 #[test]
 fn what_is_opened_while_its_client_closes_is_closed() {
-    model(|| {
+    model(3, || {
         let client = open();
         let contending = thread::spawn(move || objects::contender_open(client, "component", 1));
         let closed = objects::client_close(client, Duration::ZERO);
@@ -139,7 +139,7 @@ fn what_is_opened_while_its_client_closes_is_closed() {
 /// The same of a watch, with two closes.
 #[test]
 fn a_watch_opened_while_its_client_closes_is_closed() {
-    model(|| {
+    model(2, || {
         let client = open();
         let watching = thread::spawn(move || objects::watch_open(client, "component", 1));
         let closing = thread::spawn(move || objects::client_close(client, Duration::ZERO));
@@ -156,7 +156,7 @@ fn a_watch_opened_while_its_client_closes_is_closed() {
 /// and only when nothing runs, and not leading from when close returned.
 #[test]
 fn a_close_meets_a_callback() {
-    model(|| {
+    model(2, || {
         let client = open();
         let contender = leading(client, false);
         let told = Told::default();
@@ -178,7 +178,7 @@ fn a_close_meets_a_callback() {
 /// Two threads close a contender that leads: it is revoked once, and left once.
 #[test]
 fn two_closes_revoke_once() {
-    model(|| {
+    model(2, || {
         let client = open();
         let contender = leading(client, true);
         let told = Told::default();
@@ -203,7 +203,7 @@ fn two_closes_revoke_once() {
 /// sees it lead again.
 #[test]
 fn a_renewal_does_not_undo_a_close() {
-    model(|| {
+    model(2, || {
         let client = open();
         let contender = leading(client, true);
         let name_service = Task::of_last();
@@ -223,7 +223,7 @@ fn a_renewal_does_not_undo_a_close() {
 /// A client closes while a thread waits for its events: that one comes back, and every later one.
 #[test]
 fn a_close_ends_every_wait() {
-    model(|| {
+    model(2, || {
         let client = open();
         let waiting = thread::spawn(move || {
             let mut cookies = [0; 2];
@@ -241,7 +241,7 @@ fn a_close_ends_every_wait() {
 #[test]
 fn a_panic_ends_leadership() {
     super::tables::quietly();
-    model(|| {
+    model(2, || {
         let client = open();
         let contender = leading(client, true);
         let closing = thread::spawn(move || objects::client_close(client, Duration::ZERO));
