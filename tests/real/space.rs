@@ -81,7 +81,8 @@ impl Space {
             sin_zero: [0; 8],
         };
         // SAFETY: both are plain bytes, of the same size.
-        request.ifr_ifru.ifru_addr = unsafe { std::mem::transmute(socket_address) };
+        request.ifr_ifru.ifru_addr =
+            unsafe { std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(socket_address) };
         ask(self.control.as_raw_fd(), what, &mut request)
     }
 
