@@ -19,9 +19,9 @@
 //! Shown to fail, by P1: with a lease of twice the session time-out; with no step down before the
 //! grace is over; with a has-leadership that does not look at the clock; with a server that ends
 //! sessions at half their time-out. By P2: without the fence; with answers given before they are
-//! durable, which clients also notice by themselves (R14: an old copy, so that nobody leads: P4). By
-//! R16: with retries that are applied anew. By P6: with a value that is told again. Within 60 rounds
-//! each, the durable answers within 120.
+//! durable, which clients also notice by themselves (R14: an old copy, so nobody leads: P4). By
+//! R16: with retries that are applied anew. By P6: with a value that is told again. Each within 60
+//! rounds, but for the durable answers, which took 120.
 
 #![allow(clippy::unwrap_used)]
 

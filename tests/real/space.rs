@@ -3,9 +3,9 @@
 //!
 //! Each has one interface, `wire0`, whose packets come out here (a TUN device) and are carried by
 //! [`crate::wire`]. That needs neither bridges nor what a kernel may lack (netem, nftables), and a
-//! path can be cut in one direction, be slow, or lose and repeat packets, by a seed. What is at both
-//! ends is the kernel's TCP. A space may also have a small disk in memory that only those see who
-//! are started in it.
+//! path can be cut in one direction, be slow, or lose and repeat packets, by a seed. What is at
+//! both ends is the kernel's TCP. A space may also have a small disk in memory that only those see
+//! who are started in it.
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
