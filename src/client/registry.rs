@@ -178,9 +178,8 @@ impl Registry {
         session: LeaderSessionId,
         address: Bytes,
     ) -> Confirmation {
-        let leads = self.deadlines.until() > clock::now().as_nanos();
         let mut state = self.state.lock();
-        match state.contenders.confirm(id, session, address, leads) {
+        match state.contenders.confirm(id, session, address) {
             Confirmed::Recorded(command) => {
                 self.say([command]);
                 Confirmation::Confirmed

@@ -107,7 +107,7 @@ static int split(char *line, char **words, int most) {
     return count;
 }
 
-/* --- events ----------------------------------------------------------------------------------- */
+/* --- events ---------------------------------------------------------------------------------- */
 
 static void on_event(void *unused, const ls_event *event) {
     registration *of = event->user_data;
@@ -156,7 +156,7 @@ static void *fetch_events(void *unused) {
     }
 }
 
-/* --- has-leadership ---------------------------------------------------------------------------- */
+/* --- has-leadership --------------------------------------------------------------------------- */
 
 /* What was read, and not said yet. */
 typedef struct reading {
@@ -221,7 +221,7 @@ static void *read_leadership(void *unused) {
     return NULL;
 }
 
-/* --- the store --------------------------------------------------------------------------------- */
+/* --- the store -------------------------------------------------------------------------------- */
 
 #define TEXT(word) word, strlen(word)
 
@@ -280,7 +280,7 @@ static void *run_operation(void *argument) {
     return NULL;
 }
 
-/* --- commands ---------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static void contend(const char *number, const char *component) {
     ls_error error = LS_ERROR_INIT;

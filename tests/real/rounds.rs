@@ -36,7 +36,7 @@ fn rounds_of_faults() {
     let setting = |name: &str, default: u64| {
         env::var(name).map_or(default, |value| value.parse().expect("a number"))
     };
-    let (rounds, seed) = (setting("REAL_ROUNDS", 60), setting("REAL_SEED", 1));
+    let (rounds, seed) = (setting("REAL_ROUNDS", 80), setting("REAL_SEED", 1));
     let cells = setting("REAL_CELLS", 4).min(rounds);
     let (next, failed) = (AtomicU64::new(0), AtomicBool::new(false));
     let tally = Mutex::new(Tally::default());
@@ -144,7 +144,7 @@ fn all_is_well(cell: &mut Cell) -> Result<Duration, Vec<String>> {
 
 /// What is not well yet. A leader is asked to write as soon as there is one, and again if it did
 /// not succeed.
-fn missing<'a>(cell: &mut Cell, written: &mut BTreeMap<&'a str, (u64, u64)>) -> Option<String> {
+fn missing(cell: &mut Cell, written: &mut BTreeMap<&str, (u64, u64)>) -> Option<String> {
     let mut missing = None;
     for component in COMPONENTS {
         let Some((life, _, id)) = cell.view.leader(component) else {

@@ -90,8 +90,8 @@ fn a_leader_that_was_stopped_writes_nothing_more() {
     end(cell);
 }
 
-/// LESSONS 12: where nothing arrives from the server any more, the leader finds out by itself, once,
-/// before another is granted.
+/// LESSONS 12: where nothing arrives from the server any more, the leader finds out by itself,
+/// once, before another is granted.
 #[test]
 fn a_leader_that_hears_nothing_steps_down() {
     let mut cell = Cell::new("deaf", 2, Timing::MIDDLE);
@@ -103,8 +103,12 @@ fn a_leader_that_hears_nothing_steps_down() {
     let registration = cell.view.registration(life, "a").expect("it contends");
     // It may have led the other component, too.
     let revoked = |cell: &Cell| {
-        let own = |event: &&Event| matches!(event, Event::Revoked { registration: of, .. } if *of == registration);
-        revokes(cell).iter().filter(own).count()
+        let is_its = |of: &u64| *of == registration;
+        let all = revokes(cell);
+        let own = all.iter().filter(
+            |event| matches!(event, Event::Revoked { registration, .. } if is_its(registration)),
+        );
+        own.count()
     };
     until(&mut cell, "no revoke", |cell| (revoked(cell) > 0).then_some(()));
     assert_eq!(revoked(&cell), 1);
@@ -173,8 +177,8 @@ fn a_killed_leader_is_followed_after_the_grace_and_a_silent_one_after_its_sessio
     end(cell);
 }
 
-/// R1, R2: where both ends hear that the connection is broken, and the client can't make another, it
-/// steps down before the grace is over, and somebody else is granted after it.
+/// R1, R2: where both ends hear that the connection is broken, and the client can't make another,
+/// it steps down before the grace is over, and somebody else is granted after it.
 #[test]
 fn a_leader_whose_connection_breaks_steps_down_within_the_grace() {
     let mut cell = Cell::new("broken", 5, Timing::MIDDLE);

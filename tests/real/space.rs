@@ -3,9 +3,9 @@
 //!
 //! Each has one interface, `wire0`, whose packets come out here (a TUN device) and are carried by
 //! [`crate::wire`]. That needs neither bridges nor what a kernel may lack (netem, nftables), and a
-//! path can be cut in one direction, be slow, or lose and repeat packets, by a seed. What is at both
-//! ends is the kernel's TCP. A space may also have a small disk in memory that only those see who
-//! are started in it.
+//! path can be cut in one direction, be slow, or lose and repeat packets, by a seed. What is at
+//! both ends is the kernel's TCP. A space may also have a small disk in memory that only those see
+//! who are started in it.
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -81,7 +81,8 @@ impl Space {
             sin_zero: [0; 8],
         };
         // SAFETY: both are plain bytes, of the same size.
-        request.ifr_ifru.ifru_addr = unsafe { std::mem::transmute(socket_address) };
+        request.ifr_ifru.ifru_addr =
+            unsafe { std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(socket_address) };
         ask(self.control.as_raw_fd(), what, &mut request)
     }
 

@@ -1,9 +1,9 @@
 //! What must hold of a history, one promise a file. Each says what it can't see, and is shown to
 //! fail by a made-up history beside it.
 //!
-//! A process may be stopped between looking at the clock and acting, so that each thing has happened
-//! somewhere between two times: a check objects only to what can't be explained by any order
-//! within them.
+//! A process may be stopped between looking at the clock and acting, so that each thing has
+//! happened somewhere between two times: a check objects only to what can't be explained by any
+//! order within them.
 
 pub mod callbacks;
 pub mod one_leader;
