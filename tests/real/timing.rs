@@ -19,9 +19,10 @@ impl Timing {
     pub const MIDDLE: Timing =
         Timing { session: Duration::from_secs(4), grace: Duration::from_millis(500) };
 
-    /// So that nothing ends only because the machine is busy.
+    /// So that nothing ends only because the machine is busy: where many spaces come and go, the
+    /// system alone may take 20 s to bring an interface up.
     pub const LONG: Timing =
-        Timing { session: Duration::from_secs(20), grace: Duration::from_secs(5) };
+        Timing { session: Duration::from_secs(200), grace: Duration::from_secs(100) };
 }
 
 /// How long an operation waits for its answer.
