@@ -125,13 +125,13 @@ fn all_is_well(cell: &mut Cell) -> Result<Duration, Vec<String>> {
     let mut led = None;
     loop {
         cell.keep_up();
-        let missing = missing(cell, &mut written);
+        let (missing, is_over) = (missing(cell, &mut written), bound.is_over());
         if led.is_none() && written.len() == COMPONENTS.len() {
             led = Some(bound.elapsed());
         }
         match (missing, led) {
             (None, Some(led)) => break everybody_reads(cell, &written).map(|()| led),
-            (Some(missing), _) if bound.is_over() => {
+            (Some(missing), _) if is_over => {
                 let mut found = check(&cell.history.events());
                 found.extend(cell.troubles());
                 let after = bound.elapsed();

@@ -36,29 +36,35 @@ pub const MENDED: Duration = Duration::from_secs(20);
 /// What is only there so that nothing hangs.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
-/// [`MENDED`], counted from when the machine was last too busy to run a program at once: what is not
-/// run does not keep sessions alive either.
+/// [`MENDED`], counted from when the machine was last too busy to run this thread or another program
+/// at once: what is not run does not keep sessions alive either.
 pub struct Bound {
-    since: Instant,
-    looked: Instant,
     begun: Instant,
+    since: Instant,
+    asked: Instant,
+    tried: Instant,
 }
 
 impl Bound {
+    /// Longer than this nothing that is to run waits on a machine that is not busy.
+    const LATE: Duration = Duration::from_millis(100);
+
     pub fn new() -> Self {
         let now = Instant::now();
-        Bound { since: now, looked: now, begun: now }
+        Bound { begun: now, since: now, asked: now, tried: now }
     }
 
-    /// To be asked again and again.
+    /// To be asked every few milliseconds.
     pub fn is_over(&mut self) -> bool {
         let now = Instant::now();
-        if now - self.looked > Duration::from_secs(1) {
+        let mut is_busy = now - self.asked > Self::LATE;
+        if now - self.tried > Duration::from_secs(1) {
             assert!(Command::new("true").status().is_ok_and(|status| status.success()));
-            self.looked = Instant::now();
-            let is_busy = self.looked - now > Duration::from_millis(100);
-            self.since = if is_busy { self.looked } else { self.since };
+            self.tried = Instant::now();
+            is_busy |= self.tried - now > Self::LATE;
         }
+        self.asked = Instant::now();
+        self.since = if is_busy { self.asked } else { self.since };
         self.since.elapsed() > MENDED || self.begun.elapsed() > PATIENCE
     }
 
