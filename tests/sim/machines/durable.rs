@@ -148,6 +148,12 @@ fn granted(said: &[(u64, ServerMessage)]) -> Option<Epoch> {
     })
 }
 
+/// What a client says that leads under that epoch.
+fn claim(epoch: Epoch) -> Leading {
+    let id = LeaderSessionId { epoch, low: 1 };
+    Leading { election: name("a"), id, candidacy: Candidacy(1), name: None }
+}
+
 fn is_acked(said: &[(u64, ServerMessage)]) -> bool {
     matches!(said, [(_, ServerMessage::HeartbeatAck { .. })])
 }
@@ -164,8 +170,9 @@ fn heartbeats_wait_for_the_welcome_only() {
     assert!(desk.hand_over(), "the next grant is on its way");
     desk.hears(1, ClientMessage::Leave { election: name("a") });
     desk.hears(1, join("a", 2));
-    // Its welcome waits for the batch after that.
-    desk.opens(2, Some((Resume { attempt: 1, ..resume }, incarnation)));
+    // Its welcome waits for the batch after that, for it names what has ended.
+    let resume = Some((Resume { attempt: 1, ..resume }, incarnation));
+    desk.opens_leading(2, resume, vec![claim(epoch)]);
     assert!(desk.said().is_empty());
     desk.fails();
     desk.now = desk.now + ms(1000);
@@ -204,16 +211,33 @@ fn a_refusal_for_want_of_room_does_not_wait_for_room() {
     assert_eq!(written.iter().filter(|said| applied(said)).count(), 2, "{written:?}");
 }
 
+/// R11: that a leadership has ended is seen by its not being named, where the client still claims it:
+/// such a welcome waits.
+#[test]
+fn a_welcome_waits_for_the_end_of_what_is_claimed() {
+    let mut desk = Desk::new();
+    let (resume, incarnation) = desk.welcomes(1);
+    desk.hears(1, join("a", 1));
+    let said = desk.settle();
+    let id = said.iter().find_map(|(_, message)| match message {
+        ServerMessage::Granted { id, .. } => Some(*id),
+        _ => None,
+    });
+    let id = id.expect("nobody else stands");
+    desk.hears(1, ClientMessage::Leave { election: name("a") });
+    let claim = Leading { election: name("a"), id, candidacy: Candidacy(1), name: None };
+    desk.opens_leading(2, Some((Resume { attempt: 1, ..resume }, incarnation)), vec![claim]);
+    assert!(desk.said().is_empty());
+    assert!(desk.hand_over());
+    assert!(desk.said().is_empty());
+    let said = desk.committed();
+    assert!(matches!(&said[..], [(2, ServerMessage::Welcome(w))] if w.leading.is_empty()));
+}
+
 /// R14: a grant takes no revision, but who leads under an epoch that was never granted here has seen
 /// what came after this copy was made. Under another incarnation it says nothing.
 #[test]
 fn r14_who_leads_under_a_later_epoch_has_seen_more() {
-    let claim = |epoch: Epoch| Leading {
-        election: name("a"),
-        id: LeaderSessionId { epoch, low: 1 },
-        candidacy: Candidacy(1),
-        name: None,
-    };
     let mut desk = Desk::new();
     let (resume, incarnation) = desk.welcomes(1);
     desk.hears(1, join("a", 1));
