@@ -6,9 +6,11 @@ use leaderserver::core::error::Refusal;
 use leaderserver::core::ids::{
     Candidacy, ClientId, ConnectionId, Epoch, Incarnation, LeaderSessionId, Revision,
 };
-use leaderserver::core::name_service::{NameService, Output, Peer};
+use leaderserver::core::name_service::{ConnectionEnd, NameService, Output, Peer};
 use leaderserver::core::records::StoredRecord;
-use leaderserver::core::store::{Fence, Operation, OperationKind, StoreError, Write, WriteId};
+use leaderserver::core::store::{
+    Fence, Operation, OperationKind, Query, StoreError, Write, WriteId,
+};
 use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::{
     Addresses, ClientMessage, Hello, Leading, Resume, ServerMessage,
@@ -209,6 +211,31 @@ fn a_refusal_for_want_of_room_does_not_wait_for_room() {
         matches!(message, ServerMessage::Written { request: 1, result: Ok(_) })
     };
     assert_eq!(written.iter().filter(|said| applied(said)).count(), 2, "{written:?}");
+}
+
+/// On a full disk nothing piles up for connections that are gone: what they asked waits for room, and
+/// they ask again on the next.
+#[test]
+fn nothing_is_kept_for_connections_that_are_gone() {
+    let mut desk = Desk::new();
+    desk.welcomes(1);
+    desk.hears(1, join("a", 1));
+    let epoch = granted(&desk.settle()).expect("nobody else stands");
+    let write = create(&desk.service, 1, epoch, "k");
+    desk.hears(1, write);
+    assert!(desk.hand_over());
+    desk.fails();
+    let query = Query::Get { election: name("a"), key: name("k") };
+    for conn in 2..100 {
+        desk.opens(conn, None);
+        desk.said();
+        let query = query.clone();
+        assert!(desk.hears(conn, ClientMessage::Query { request: 1, query }).is_empty());
+        desk.service.handle_disconnected(desk.now, ConnectionId(conn), ConnectionEnd::Peer);
+    }
+    desk.now = desk.now + ms(1000);
+    let said = desk.settle();
+    assert!(said.iter().all(|(to, _)| *to == 1), "{} words to nobody", said.len());
 }
 
 /// R11: that a leadership has ended is seen by its not being named, where the client still claims it:
