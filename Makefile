@@ -9,6 +9,7 @@ SHELL := /bin/bash
 CARGO   ?= cargo
 PYTHON  ?= python3
 MVN     ?= mvn
+OBJCOPY ?= objcopy
 FLINK   ?= 2.3.0
 
 # What the shim's own tests run on, and what the clusters of real processes run on.
@@ -65,11 +66,16 @@ bench-flink: build ## kill -9 of the leading JobManager to all tasks running, ou
 
 # --- test -------------------------------------------------------------------------------------
 
-.PHONY: test test-rust test-java test-java25 test-shim test-flink
-test: verify test-rust test-java test-java25 test-shim test-flink ## everything
+.PHONY: test test-rust test-install test-java test-java25 test-shim test-flink
+test: verify test-rust test-install test-java test-java25 test-shim test-flink ## everything
 
 test-rust: ## the core, server, client and command line
 	$(CARGO) test --locked
+
+test-install: native ## what `make install` leaves, used as the README says
+	rm -rf target/install
+	$(MAKE) --no-print-directory install PREFIX=$(CURDIR)/target/install
+	tools/check-install target/install $(VERSION)
 
 test-java: build ## plain Java over JNI
 	$(MAVEN) -f java/pom.xml -pl leaderserver -Dnative.library=$(LIBRARY) test
@@ -100,27 +106,29 @@ test-flink: build ## clusters of real processes on each of FLINK_VERSIONS
 # --- verify -----------------------------------------------------------------------------------
 
 # Tests that hold the shape of the source: the layers, and what is generated and committed.
-SHAPE := --test layers --test generated
+SHAPE := --test layers --test generated --test header
 
 .PHONY: verify fix
 verify: native ## format, lints, layers, generated files, symbols, licences; writes nothing
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked $(SHAPE)
-	tools/check-symbols $(LIBRARY)
+	tools/check-symbols --functions tests/c/functions.txt $(LIBRARY)
 	$(PYTHON) tools/licences.py check
 
 fix: ## what `make verify` complains of and a tool can mend
 	$(CARGO) fmt
 	$(CARGO) clippy --all-targets --fix --allow-dirty --allow-staged
 	LEADERSERVER_BLESS=1 $(CARGO) test --test generated
+	LEADERSERVER_BLESS=1 $(CARGO) test --test header the_header_is_what_the_sources_make
 
 # --- dist -------------------------------------------------------------------------------------
 
 .PHONY: dist
-dist: $(ZIG)/.ready ## jars, library, header, .pc file and program in dist/, for glibc 2.17
+dist: $(ZIG)/.ready ## jars, library, header, .pc and program in dist/, as a tree in dist/c/; glibc 2.17
 	PATH="$(ZIG)/bin:$$PATH" $(CARGO) zigbuild --release --locked --target $(DIST_TARGET).$(GLIBC)
-	tools/check-symbols --glibc $(GLIBC) $(DIST_OUT)/libleaderserver.so $(DIST_OUT)/leaderserver
+	tools/check-symbols --glibc $(GLIBC) --functions tests/c/functions.txt \
+	    $(DIST_OUT)/libleaderserver.so $(DIST_OUT)/leaderserver
 	$(MAVEN) --quiet -f java/pom.xml -pl $(JAVA) -DskipTests \
 	    -Dnative.library=$(DIST_OUT)/libleaderserver.so package
 	rm -rf dist target/dist
@@ -128,15 +136,47 @@ dist: $(ZIG)/.ready ## jars, library, header, .pc file and program in dist/, for
 	$(PYTHON) tools/licences.py notices > target/dist/META-INF/THIRD-PARTY-LICENSES.txt
 	cp $(JARS) $(DIST_OUT)/libleaderserver.so $(DIST_OUT)/leaderserver LICENSE NOTICE \
 	    target/dist/META-INF/THIRD-PARTY-LICENSES.txt dist/
+	ln -s libleaderserver.so dist/libleaderserver.so.0
+	cp include/leaderserver.h dist/
+	sed -e 's|@VERSION@|$(VERSION)|' -e 's|@PREFIX@|$${pcfiledir}|' \
+	    -e 's|@LIBDIR@|$${prefix}|' -e 's|@INCLUDEDIR@|$${prefix}|' \
+	    tools/leaderserver.pc.in > dist/leaderserver.pc
 	for jar in $(notdir $(JARS)); do \
 	    jar --update --file dist/$$jar --date 2026-01-01T00:00:00Z -C target/dist META-INF; \
 	done
-	if [ -f include/leaderserver.h ]; then \
-	    cp include/leaderserver.h dist/; \
-	    sed 's/@VERSION@/$(VERSION)/' tools/leaderserver.pc.in > dist/leaderserver.pc; \
-	fi
+	$(MAKE) install PREFIX=/ DESTDIR=$(CURDIR)/dist/c BUILT=$(DIST_OUT) RELOCATABLE=1
 	tools/check-jars --notices --library dist/libleaderserver.so $(addprefix dist/,$(notdir $(JARS)))
 	ls -l dist
+
+# What C needs. BUILT is where the library was built; with RELOCATABLE=1 the files name no folder, so
+# that the tree may lie anywhere.
+PREFIX      ?= /usr/local
+DESTDIR     ?=
+BUILT       ?= $(CURDIR)/target/release
+RELOCATABLE ?=
+TO           = $(DESTDIR)$(PREFIX)
+
+.PHONY: install
+install: $(if $(filter $(CURDIR)/target/release,$(BUILT)),native) ## the C library and the program, below PREFIX
+	install -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(TO)/lib/cmake/leaderserver \
+	    $(TO)/share/man/man3
+	install -m 755 $(BUILT)/leaderserver $(TO)/bin/
+	install -m 644 include/leaderserver.h $(TO)/include/
+	install -m 755 $(BUILT)/libleaderserver.so $(TO)/lib/libleaderserver.so.$(VERSION)
+	ln -sf libleaderserver.so.$(VERSION) $(TO)/lib/libleaderserver.so.0
+	ln -sf libleaderserver.so.0 $(TO)/lib/libleaderserver.so
+	# Without what only Rust's own linker would read of it, it has a third of the size.
+	$(OBJCOPY) --strip-debug --remove-section=.llvmbc --remove-section=.llvmcmd \
+	    $(BUILT)/libleaderserver.a $(TO)/lib/libleaderserver.a
+	chmod 644 $(TO)/lib/libleaderserver.a
+	sed -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@PREFIX@|$(if $(RELOCATABLE),$${pcfiledir}/../..,$(abspath $(PREFIX)))|' \
+	    -e 's|@LIBDIR@|$${prefix}/lib|' -e 's|@INCLUDEDIR@|$${prefix}/include|' \
+	    tools/leaderserver.pc.in > $(TO)/lib/pkgconfig/leaderserver.pc
+	install -m 644 tools/leaderserver-config.cmake $(TO)/lib/cmake/leaderserver/
+	sed 's|@VERSION@|$(VERSION)|' tools/leaderserver-config-version.cmake.in \
+	    > $(TO)/lib/cmake/leaderserver/leaderserver-config-version.cmake
+	tools/manual $(VERSION) < include/leaderserver.h > $(TO)/share/man/man3/leaderserver.3
 
 $(ZIG)/.ready: Makefile
 	rm -rf $(ZIG)

@@ -89,6 +89,7 @@ def permitted(expression, allow):
 def check(packages, deny):
     """The objections to all packages, those that only build or test included."""
     allow = set(deny["licenses"]["allow"])
+    exceptions = {entry["crate"]: entry["allow"] for entry in deny["licenses"]["exceptions"]}
     banned = {entry["crate"] for entry in deny["bans"]["deny"]}
     for package in packages.values():
         name = f"{package['name']} {package['version']}"
@@ -98,7 +99,7 @@ def check(packages, deny):
             yield f"{name}: is banned"
         if not package["license"]:
             yield f"{name}: names no licence"
-        elif not permitted(package["license"], allow):
+        elif not permitted(package["license"], allow.union(exceptions.get(package["name"], []))):
             yield f"{name}: {package['license']} is not among those allowed"
 
 

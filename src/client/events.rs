@@ -1,9 +1,13 @@
 //! The queue of those who have something to take.
 
 use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+
+use super::readiness::Readiness;
 
 /// Cookies of contenders and watches that have something to take, each at most once; so it is
 /// bounded by what is registered.
@@ -18,6 +22,8 @@ struct Inner {
     ready: VecDeque<u64>,
     queued: HashSet<u64>,
     closed: bool,
+    /// For those who wait for a descriptor, if there are any.
+    readiness: Option<Readiness>,
 }
 
 /// What [`EventQueue::poll`] found.
@@ -40,6 +46,7 @@ impl EventQueue {
             }
         }
         if pushed {
+            inner.show();
             self.filled.notify_one();
         }
     }
@@ -64,12 +71,38 @@ impl EventQueue {
         if !inner.ready.is_empty() {
             self.filled.notify_one();
         }
+        inner.show();
         Polled::Ready(count)
     }
 
     pub(super) fn close(&self) {
         let mut inner = self.inner.lock();
-        *inner = Inner { closed: true, ..Inner::default() };
+        let readiness = inner.readiness.take();
+        *inner = Inner { closed: true, readiness, ..Inner::default() };
+        inner.show();
         self.filled.notify_all();
+    }
+
+    /// A descriptor of the caller's that can be read while there is something to take, for ever once
+    /// closed, and when there was no poll for `pulse`.
+    pub(super) fn descriptor(&self, pulse: Option<Duration>) -> io::Result<OwnedFd> {
+        let mut inner = self.inner.lock();
+        let readiness = match inner.readiness.take() {
+            Some(readiness) => readiness,
+            None => Readiness::new(pulse)?,
+        };
+        let descriptor = readiness.descriptor();
+        inner.readiness = Some(readiness);
+        inner.show();
+        descriptor
+    }
+}
+
+impl Inner {
+    /// Brings the descriptor in line.
+    fn show(&self) {
+        if let Some(readiness) = &self.readiness {
+            readiness.show(self.closed || !self.ready.is_empty());
+        }
     }
 }

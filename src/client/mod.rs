@@ -7,10 +7,12 @@
 pub mod engine;
 mod events;
 pub mod leadership;
+mod readiness;
 mod registry;
 mod store;
 mod task;
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -160,6 +162,19 @@ impl LeaderClient {
         let polled = registry.events().poll(cookies, timeout.min(LONGEST_POLL).min(stall));
         registry.pulse(clock::now());
         polled
+    }
+
+    /// A descriptor that can be read while some contender or watch has something to take, so that an
+    /// event loop can wait for it beside others. It is readable, too, when it is time to call
+    /// [`LeaderClient::poll`] for the sake of the stall time-out, and for ever once the client is
+    /// closed, which it outlives. Only `poll` makes it unreadable: there is nothing to be read.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system has no descriptor.
+    pub fn event_descriptor(&self) -> Result<OwnedFd, Error> {
+        let pulse = self.inner.config.stall_timeout.map(|stall| stall / 4);
+        let descriptor = self.inner.shared.registry.events().descriptor(pulse);
+        descriptor.map_err(|error| Error::Io(format!("no descriptor for events: {error}")))
     }
 
     /// Asks the name service for its status. Waits for `timeout` at the most.

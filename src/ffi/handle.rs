@@ -29,6 +29,12 @@ pub enum Kind {
     Contender = 3,
     /// A watch.
     Watch = 4,
+    /// Bytes handed out to C.
+    Bytes = 5,
+    /// Entries of the store, handed out to C one after the other.
+    List = 6,
+    /// Changes put together in C.
+    Transaction = 7,
 }
 
 /// What a handle is made of: kind (8 bits), generation (32), slot (24), from the top.
@@ -134,7 +140,11 @@ impl<T: Object> Table<T> {
             let name = T::NAME;
             return Err(Error::Internal(format!("the {name} failed before, close it: {text}")));
         }
-        match panic::catch(|| work(&entry.object)) {
+        let work = || {
+            panic::may_be_injected(panic::Place::Object);
+            work(&entry.object)
+        };
+        match panic::catch(work) {
             Ok(result) => result.map(Some),
             Err(text) => {
                 let first = entry.failure.set(text.clone()).is_ok();

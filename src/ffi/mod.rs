@@ -8,11 +8,13 @@
 //! | [`status`] | the numbers of the error kinds |
 //! | [`panic`](mod@panic) | no panic leaves an export |
 //! | [`log`](mod@log) | log records wait here until they are fetched |
+//! | [`c`] | the functions of `leaderserver.h` |
 //! | [`jni`] | the natives of `io.leaderserver.Natives` |
 //!
-//! Nothing here calls back: whoever embeds the library fetches events and log records. `unsafe` is
-//! needed here only for what the other language hands over.
+//! Whoever embeds the library fetches events and log records; callbacks, which C has too, are threads
+//! that fetch them. `unsafe` is needed here only for what the other language hands over.
 
+pub mod c;
 pub mod handle;
 pub mod jni;
 pub mod log;

@@ -1,9 +1,41 @@
 //! No panic leaves an export: it would end the process.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::core::error::Error;
+
+thread_local! {
+    static INJECTED: Cell<Option<(Place, &'static str)>> = const { Cell::new(None) };
+}
+
+/// Where a panic can be put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a C function, before it does anything.
+    Export,
+    /// In the object of a handle, the next that is used.
+    Object,
+}
+
+/// Makes the calling thread panic with `text` when it next gets to `place`. For tests; release builds
+/// do not look.
+pub fn inject(place: Place, text: &'static str) {
+    INJECTED.with(|injected| injected.set(Some((place, text))));
+}
+
+/// Here is that place.
+#[inline]
+pub(super) fn may_be_injected(place: Place) {
+    if cfg!(debug_assertions)
+        && let Some((wanted, text)) = INJECTED.with(Cell::get)
+        && wanted == place
+    {
+        INJECTED.with(|injected| injected.set(None));
+        panic!("{text}");
+    }
+}
 
 /// Runs what an export does; a panic becomes [`Error::Internal`] with its text.
 ///

@@ -45,6 +45,7 @@ pub const UNKNOWN_OUTCOME: i32 = 18;
 
 /// The data directory can't be used: damaged, in use, or written by a later release.
 pub const STORAGE: i32 = 19;
+// From 20 to 25: taken by the C functions, see `c/constants.rs`.
 
 /// The number of an error's kind.
 pub fn code(error: &Error) -> i32 {

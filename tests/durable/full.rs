@@ -1,5 +1,8 @@
 //! A full disk under a server: writes are refused, everything else goes on, and so do writes once
 //! there is room.
+//!
+//! The disk is a small one in memory that only the server sees; or, where mounting is not allowed, a
+//! limit on the size of its files, which the kernel refuses in the same places.
 
 use std::ffi::CString;
 use std::fs::{self, OpenOptions};
@@ -28,8 +31,7 @@ fn a_full_disk_refuses_writes_and_nothing_else() {
     let mut program = place.command(&disk.join("data"));
     small_disk(&mut program, &disk);
     let server = Place::start(&mut program);
-    // The disk is there for the server only: its view of the files is reached through its process.
-    let filler = PathBuf::from(format!("/proc/{}/root{}/filler", server.id(), disk.display()));
+    let disk = Disk::of(server.id(), &disk);
 
     let timing = Timing {
         session_timeout: Duration::from_secs(2),
@@ -41,7 +43,7 @@ fn a_full_disk_refuses_writes_and_nothing_else() {
     let store = contender.store().unwrap();
     store.create("kept", Bytes::from_static(b"kept"), PATIENCE).unwrap();
 
-    exhaust(&filler);
+    disk.exhaust();
     let reason = write_until_refused(&store);
     let status = client.status(PATIENCE).unwrap();
     assert!(!status.read_only.is_empty(), "{status:?}");
@@ -58,7 +60,7 @@ fn a_full_disk_refuses_writes_and_nothing_else() {
     assert!(late.status(PATIENCE).unwrap().read_only.contains("room"));
     assert_eq!(next(&late, &other, Duration::ZERO), None, "nobody is granted what can't be kept");
 
-    fs::remove_file(&filler).unwrap();
+    disk.relieve();
     lead(&late, &other);
     let version = store.create("after", Bytes::from_static(b"after"), PATIENCE).unwrap();
     assert_eq!(store.get("after", PATIENCE).unwrap().unwrap().version, version);
@@ -88,13 +90,51 @@ fn small_disk(program: &mut Command, at: &Path) {
                     0,
                     size.as_ptr().cast(),
                 ) == 0;
-            if mounted { Ok(()) } else { Err(IoError::last_os_error()) }
+            if !mounted {
+                // Else a file that grows beyond its limit would end the process.
+                libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+            }
+            Ok(())
         });
     }
 }
 
-/// Takes all the room there is.
-fn exhaust(filler: &Path) {
+/// What the server's files may take.
+enum Disk {
+    /// The file that takes all the room, as the server's own process sees the disk.
+    Mounted(PathBuf),
+    /// A process and its data directory.
+    Limited(u32, PathBuf),
+}
+
+impl Disk {
+    fn of(server: u32, at: &Path) -> Self {
+        let mounts = fs::read_to_string(format!("/proc/{server}/mountinfo")).unwrap();
+        if mounts.contains(at.to_str().unwrap()) {
+            let filler = format!("/proc/{server}/root{}/filler", at.display());
+            Disk::Mounted(PathBuf::from(filler))
+        } else {
+            Disk::Limited(server, at.join("data"))
+        }
+    }
+
+    /// Takes all the room there is.
+    fn exhaust(&self) {
+        match self {
+            Disk::Mounted(filler) => fill(filler),
+            Disk::Limited(server, data) => limit(*server, longest(data)),
+        }
+    }
+
+    fn relieve(&self) {
+        match self {
+            Disk::Mounted(filler) => fs::remove_file(filler).unwrap(),
+            Disk::Limited(server, _) => limit(*server, libc::RLIM_INFINITY),
+        }
+    }
+}
+
+fn fill(filler: &Path) {
     let mut file = OpenOptions::new().create(true).append(true).open(filler).unwrap();
     for chunk in [1 << 20, 4096, 1] {
         let error = loop {
@@ -104,6 +144,25 @@ fn exhaust(filler: &Path) {
         };
         assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
     }
+}
+
+/// No file of the process may grow beyond this.
+fn limit(process: u32, bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+    let none = std::ptr::null_mut();
+    // SAFETY: the limit outlives the call, and the former one is not asked for.
+    let done = unsafe { libc::prlimit(process as i32, libc::RLIMIT_FSIZE, &raw const limit, none) };
+    assert_eq!(done, 0, "{}", IoError::last_os_error());
+}
+
+/// The length of the longest file.
+fn longest(directory: &Path) -> u64 {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+    let lengths = entries.map(|entry| match entry.file_type().unwrap().is_dir() {
+        true => longest(&entry.path()),
+        false => entry.metadata().unwrap().len(),
+    });
+    lengths.max().unwrap_or(0)
 }
 
 /// What was reserved may still be filled; then a write waits in vain, and later ones are refused.

@@ -5,6 +5,7 @@
 
 mod store;
 
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,8 @@ use crate::client::leadership::{self, CellRef};
 use crate::client::{Confirmation, Contender, LeaderClient, Polled, Watch};
 use crate::core::contenders::Callback;
 use crate::core::error::Error;
-use crate::core::ids::{LeaderInformation, LeaderSessionId};
+use crate::core::ids::{Epoch, LeaderInformation, LeaderSessionId};
+use crate::core::store::Fence;
 use crate::server::LeaderServer;
 
 pub use store::{
@@ -105,6 +107,11 @@ pub fn server_port(server: u64) -> Result<Option<u16>, Error> {
     Ok(SERVERS.call(server, |server| Ok(server.local_port()))?.flatten())
 }
 
+/// Whether there is such a server.
+pub fn server_exists(server: u64) -> bool {
+    SERVERS.contains(server)
+}
+
 /// Stops a server; returns when its port is free, also if another thread is stopping it.
 ///
 /// # Errors
@@ -167,6 +174,38 @@ pub fn client_poll(
         Some(Polled::Ready(count)) => Ok(Some(count)),
         Some(Polled::Closed) | None => Ok(None),
     }
+}
+
+/// A descriptor that can be read while the client has events, as
+/// [`LeaderClient::event_descriptor`].
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Closed`], [`Error::Internal`].
+pub fn client_event_descriptor(client: u64) -> Result<OwnedFd, Error> {
+    let descriptor = CLIENTS.call(client, LeaderClient::event_descriptor)?;
+    descriptor.ok_or(Error::Closed("the client"))
+}
+
+/// Whether there is such a client.
+pub fn client_exists(client: u64) -> bool {
+    CLIENTS.contains(client)
+}
+
+/// Asks the leader of an election to step down; answers the status, as JSON, from when it was
+/// asked.
+///
+/// # Errors
+/// As [`LeaderClient::resign`].
+pub fn client_resign(
+    client: u64,
+    election: &str,
+    epoch: Option<Epoch>,
+    target: Option<&str>,
+    timeout: Duration,
+) -> Result<String, Error> {
+    let resigned =
+        CLIENTS.call(client, |client| json(&client.resign(election, epoch, target, timeout)?))?;
+    resigned.ok_or(Error::Closed("the client"))
 }
 
 /// Where a client stands, as JSON.
@@ -284,6 +323,22 @@ pub fn contender_confirm(
     Ok(confirmed.unwrap_or(Confirmation::Closed))
 }
 
+/// The election and epoch of the grant that a contender was told last; inside, none: it was told of
+/// none, or of its end.
+///
+/// # Errors
+/// [`Error::Internal`].
+pub fn contender_fence(contender: u64) -> Result<Option<Option<Fence>>, Error> {
+    CONTENDERS.call(contender, |owned| {
+        Ok(owned.object.store().and_then(|store| store.fences().first().cloned()))
+    })
+}
+
+/// Whether there is such a contender: one that was closed stays until its callbacks are done.
+pub fn contender_exists(contender: u64) -> bool {
+    CONTENDERS.contains(contender)
+}
+
 /// Whether a contender leads under `id` at this moment: no look-up, no lock, only the cell that the
 /// handle names.
 #[inline]
@@ -317,6 +372,11 @@ pub fn watch_open(client: u64, component: &str, cookie: u64) -> Result<u64, Erro
 /// [`Error::Internal`].
 pub fn watch_take(watch: u64) -> Result<Option<Option<LeaderInformation>>, Error> {
     Ok(WATCHES.call(watch, |owned| Ok(owned.object.take()))?.flatten())
+}
+
+/// Whether there is such a watch.
+pub fn watch_exists(watch: u64) -> bool {
+    WATCHES.contains(watch)
 }
 
 /// Ends a watch.
