@@ -11,17 +11,21 @@
 //! | [`net`], [`server`], [`process`], [`users`] | what the shells do around the machines |
 //! | [`disk`] | what outlives a durable server |
 //! | [`life`], [`lives`] | what befalls processes and servers |
+//! | [`ambush`] | what befalls them at the worst moment |
 //! | [`check`] | one invariant a file |
 //! | [`walk`] | the random walk: `SEEDS=n` for more of it, `SEED=n` for one, with its trace |
-//! | [`promises`], [`rules`], [`lessons`] | named schedules |
+//! | [`coverage`] | what a walk must come by, and how often it did |
+//! | [`promises`], [`rules`], [`lessons`] | named schedules: a file per promise, by rule, by lesson |
 //! | [`machines`] | the machines by themselves, and what comes from who keeps to no rule |
 //! | [`bites`] | what the checks catch when an assumption is broken |
 //!
 //! A seed that fails is run again with its trace, which is what the test prints.
 
+mod ambush;
 mod bites;
 mod check;
 mod clock;
+mod coverage;
 mod disk;
 mod lessons;
 mod life;

@@ -1,20 +1,21 @@
 //! A client's process: what the shell does around the session machine.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use leaderserver::core::config::Mode;
 use leaderserver::core::contenders::{Command, Contenders, RegistrationId};
 use leaderserver::core::error::Error;
-use leaderserver::core::ids::{ConnectionId, LeaderInformation, Name};
+use leaderserver::core::ids::{ConnectionId, Epoch, LeaderInformation, Name};
 use leaderserver::core::name_service::Peer;
 use leaderserver::core::session::{
     Answer, ConnectFailure, Deadlines, Output, RequestKind, Session, Settings,
 };
 use leaderserver::core::time::Moment;
-use leaderserver::core::wire::message::ServerMessage;
+use leaderserver::core::wire::message::{ClientMessage, ServerMessage};
 use rand_chacha::rand_core::RngCore;
 
+use crate::ambush::When;
 use crate::check::flapping::Watchdog;
 use crate::clock::Clock;
 use crate::net::Route;
@@ -30,6 +31,10 @@ pub struct Process {
     pub clock: Clock,
     pub alive: bool,
     pub paused: bool,
+    /// With its whole machine: nothing reaches it, and its timers stand still.
+    pub suspended: bool,
+    /// Its JVM collects garbage: native threads go on, its users do nothing.
+    pub collecting: bool,
     /// Closed by its user.
     pub closed: bool,
     pub session: Session,
@@ -44,6 +49,10 @@ pub struct Process {
     /// How often it has tried to connect.
     pub connects: u64,
     pub answers: Vec<(u64, Result<Answer, Error>)>,
+    /// The era of the server that it has heard last.
+    pub answered_in: u64,
+    /// The epochs under which its session machine has led.
+    pub led: BTreeSet<Epoch>,
     /// Whether its events are fetched (P9), and what waits for that.
     pub fetching: bool,
     pub unfetched: Vec<Event>,
@@ -55,7 +64,13 @@ pub struct Process {
     scheduled: bool,
     generation: u64,
     timer: Option<u64>,
+    /// When its machine was last told something: what it wants to do now is of that moment.
+    pub driven: Moment,
+    /// The task was interrupted while it carried out what its machine wants, in answer to this.
+    busy: Option<Cause>,
     pub postponed: Vec<Event>,
+    /// What its users do once the garbage is collected.
+    pub uncollected: Vec<Event>,
 }
 
 /// What is known of a component, for those who begin to watch it.
@@ -123,6 +138,8 @@ impl World {
             clock,
             alive: true,
             paused: false,
+            suspended: false,
+            collecting: false,
             closed: false,
             session: Session::new(settings, true, seed),
             contenders: Contenders::new(self.setup.mode),
@@ -134,6 +151,8 @@ impl World {
             watchdog: Watchdog::default(),
             connects: 0,
             answers: Vec::new(),
+            answered_in: 0,
+            led: BTreeSet::new(),
             fetching: true,
             unfetched: Vec::new(),
             stall_generation: 0,
@@ -144,7 +163,10 @@ impl World {
             scheduled: false,
             generation: 0,
             timer: None,
+            driven: Moment::default(),
+            busy: None,
             postponed: Vec::new(),
+            uncollected: Vec::new(),
         });
         self.processes.len() - 1
     }
@@ -176,7 +198,7 @@ impl World {
         self.processes[i].scheduled = false;
         loop {
             let process = &mut self.processes[i];
-            if process.closed {
+            if process.closed || process.busy.is_some() {
                 return;
             }
             let cause = if let Some(input) = process.inbox.pop_front() {
@@ -189,7 +211,7 @@ impl World {
             self.turn(i, cause);
             if self.setup.one_at_a_time {
                 // Its users do something before it comes to the next.
-                if !self.processes[i].closed {
+                if !self.processes[i].closed && self.processes[i].busy.is_none() {
                     self.schedule(i);
                 }
                 break;
@@ -203,6 +225,7 @@ impl World {
         let now = self.now;
         let process = &mut self.processes[i];
         let moment = process.clock.at(now);
+        process.driven = moment;
         match input {
             Input::Connected(conn, link, peer) => {
                 process.links.insert(conn, link);
@@ -213,14 +236,21 @@ impl World {
                 process.session.handle_connect_failed(moment, conn, &failure);
             }
             Input::Message(conn, message) => {
-                if process.links.contains_key(&conn) {
+                if let Some(link) = process.links.get(&conn) {
                     process.watchdog.received(conn, &message);
+                    let life = self.net.links.get(link).map_or(0, |link| link.life);
+                    process.answered_in =
+                        self.truth.eras_of_lives.get(&life).copied().unwrap_or_default();
                 }
                 let cause = match &message {
                     ServerMessage::Value { .. } => Cause::Value,
                     ServerMessage::Welcome(_) => Cause::Welcome,
                     _ => Cause::Other,
                 };
+                if cause == Cause::Welcome {
+                    self.spring(When::Welcomed, i);
+                }
+                let process = &mut self.processes[i];
                 process.session.handle_message(moment, conn, message);
                 return cause;
             }
@@ -238,12 +268,14 @@ impl World {
         let now = self.now;
         let process = &mut self.processes[i];
         let moment = process.clock.at(now);
+        process.driven = moment;
         match ask {
             Ask::Command(command) => process.session.handle_command(moment, command),
             Ask::Watch(component) => process.session.handle_watch(moment, component),
             Ask::Unwatch(component) => process.session.handle_unwatch(moment, &component),
             Ask::Request(kind, timeout) => {
-                process.session.handle_request(moment, kind, timeout);
+                let request = process.session.handle_request(moment, kind.clone(), timeout);
+                self.truth.history.invoked(i, request, &process.namespace, &kind);
             }
             Ask::Bound(bound) => {
                 process.watchdog.moved(moment);
@@ -253,7 +285,7 @@ impl World {
             Ask::Pulse => process.session.handle_stalled(moment, false),
             Ask::Close => {
                 process.session.handle_close(moment);
-                self.carry_out(i, Cause::Other);
+                self.carry_out_all(i, Cause::Other);
                 self.processes[i].closed = true;
                 self.kernel_closes(i);
             }
@@ -266,14 +298,17 @@ impl World {
         for _ in 0..100 {
             let now = self.now;
             let process = &mut self.processes[i];
-            if process.closed {
+            if process.closed || process.busy.is_some() {
                 return;
             }
             let moment = process.clock.at(now);
             if process.session.poll_timeout().is_some_and(|at| at <= moment) {
+                process.driven = moment;
                 process.session.handle_timeout(moment);
             }
-            self.carry_out(i, cause);
+            if !self.carry_out(i, cause) {
+                return;
+            }
             let process = &mut self.processes[i];
             process.watchdog.settled();
             if process.session.poll_timeout().is_none_or(|at| at > moment) {
@@ -288,12 +323,42 @@ impl World {
 
     /// Carries out what a test made the machine want.
     pub fn carry_out_of(&mut self, i: usize) {
-        self.carry_out(i, Cause::Other);
+        self.carry_out_all(i, Cause::Other);
     }
 
-    fn carry_out(&mut self, i: usize, cause: Cause) {
+    fn carry_out_all(&mut self, i: usize, cause: Cause) {
         while let Some(output) = self.processes[i].session.poll_output() {
             self.carry_out_one(i, output, cause);
+        }
+    }
+
+    /// Answers whether it came to an end. Between any two things that the task does, other threads
+    /// may do something: its users go on, and the contenders are behind a lock that is held for one
+    /// of them only.
+    fn carry_out(&mut self, i: usize, cause: Cause) -> bool {
+        loop {
+            if self.setup.preempt > 0 && self.once_in(self.setup.preempt) {
+                self.processes[i].busy = Some(cause);
+                let wait = self.pick(self.setup.preempt_for);
+                self.after(wait, Event::GoOn { process: i });
+                return false;
+            }
+            let Some(output) = self.processes[i].session.poll_output() else { return true };
+            self.carry_out_one(i, output, cause);
+        }
+    }
+
+    /// The task goes on where it was interrupted.
+    pub(crate) fn go_on(&mut self, i: usize) {
+        if self.postpone(i, Event::GoOn { process: i }) {
+            return;
+        }
+        let Some(cause) = self.processes[i].busy.take() else { return };
+        self.count("the task is interrupted between its machine and its users");
+        if self.carry_out(i, cause) {
+            self.processes[i].watchdog.settled();
+            self.turn(i, Cause::Other);
+            self.schedule(i);
         }
     }
 
@@ -311,8 +376,13 @@ impl World {
             Output::Send { conn, message } => {
                 self.check_said(i, &message);
                 let process = &mut self.processes[i];
+                if let ClientMessage::SteppedDown { epoch, .. } = &message
+                    && !process.led.contains(epoch)
+                {
+                    self.truth.seen.count("a grant is given back, for the lease is over");
+                }
                 if let Some(&link) = process.links.get(&conn) {
-                    process.watchdog.sent(moment, conn, &message);
+                    process.watchdog.sent(process.driven, conn, &message);
                     self.send_to_server(link, message);
                 }
             }
@@ -330,16 +400,30 @@ impl World {
                 }
             }
             Output::Deadlines(deadlines) => {
+                let until = |deadlines: Deadlines| deadlines.lease.min(deadlines.link);
+                let was_over = until(process.deadlines) <= moment;
+                let leads = process.users.keys().any(|&id| process.contenders.told(id).is_some());
                 process.deadlines = deadlines;
+                if was_over && leads && until(deadlines) > moment {
+                    self.truth.seen.count("has-leadership ends and comes back without a revoke");
+                }
                 self.check_leader(i);
             }
             Output::Granted { election, standing, id } => {
+                self.spring(When::Granting, i);
+                let process = &mut self.processes[i];
+                process.led.insert(id.epoch);
                 let affected = process.contenders.handle_granted(&election, standing, id);
+                if affected.is_empty() {
+                    self.count("a grant meets a leave between the task and its contenders");
+                }
                 self.tell(i, &affected);
                 self.check_leader(i);
             }
             Output::Revoked { election, epoch, reason } => {
+                self.spring(When::Revoking, i);
                 self.check_revocation(i, &election, epoch, &reason);
+                self.count_revocation(&reason);
                 let process = &mut self.processes[i];
                 let affected = process.contenders.handle_revoked(&election, epoch, &reason);
                 self.tell(i, &affected);
@@ -355,6 +439,9 @@ impl World {
             }
             Output::Answer { request, result } => {
                 process.answers.push((request, result.clone()));
+                let era = process.answered_in;
+                self.truth.history.returned(i, request, era, &result);
+                self.count_answer(&result);
                 self.check_answer(i, request, &result);
             }
             Output::Log(..) => {}
@@ -392,10 +479,22 @@ impl World {
         let process = &mut self.processes[i];
         if process.generation == generation && !process.closed {
             process.timer = None;
+            if process.busy.is_some() {
+                // It comes to its timers when it is done.
+                return;
+            }
             // The loop looks into its inbox first.
             self.run_process(i);
             self.turn(i, Cause::Other);
         }
+    }
+
+    pub(crate) fn keep_busy(&mut self, i: usize) {
+        self.processes[i].busy.get_or_insert(Cause::Other);
+    }
+
+    pub(crate) fn is_busy(&self, i: usize) -> bool {
+        self.processes[i].busy.is_some()
     }
 
     // --- Its state

@@ -2,6 +2,7 @@
 
 pub mod callbacks;
 pub mod flapping;
+pub mod linearizable;
 pub mod liveness;
 pub mod one_leader;
 pub mod recorded;
@@ -20,6 +21,7 @@ use leaderserver::core::name_service::ConnectionEnd;
 use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::{ClientMessage, ServerMessage};
 
+use crate::coverage::Coverage;
 use service::SessionTruth;
 
 /// What a bystander who sees everything knows.
@@ -41,10 +43,16 @@ pub struct Truth {
     pub ended: BTreeMap<(u64, u64), String>,
     /// What is written to the store.
     pub writes: store::Writes,
+    /// What users of shared keys did and saw.
+    pub history: linearizable::History,
+    /// Which life of a server was of which era.
+    pub eras_of_lives: BTreeMap<u64, u64>,
     /// What clients asked.
     pub asked: shown::Asked,
     /// When a hello was read, by its connection; by the server's clock.
     hellos: BTreeMap<u64, Moment>,
+    /// What has happened, and how often.
+    pub seen: Coverage,
     /// How often somebody was granted.
     pub grants: u64,
     /// How often leader information was written.

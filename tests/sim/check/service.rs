@@ -8,6 +8,7 @@ use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::Welcome;
 
 use super::one_leader::Grant;
+use crate::ambush::When;
 use crate::clock::ms;
 use crate::world::World;
 
@@ -50,6 +51,17 @@ impl SessionTruth {
         self.goodbye = false;
     }
 
+    /// When it ends, if nothing comes any more.
+    pub fn ends_by(&self) -> Moment {
+        let timed_out = self.renewed + self.timing.session_timeout;
+        match self.ended {
+            Some((at, ConnectionEnd::Peer)) if self.direct && self.answered => {
+                timed_out.min(at + self.timing.disconnect_grace)
+            }
+            _ => timed_out,
+        }
+    }
+
     /// Why the session may not have ended yet, if so.
     fn too_early(&self, now: Moment, why: Ended) -> Option<&'static str> {
         let timed_out = now >= self.renewed + self.timing.session_timeout;
@@ -76,16 +88,23 @@ impl SessionTruth {
 impl World {
     pub(crate) fn server_event(&mut self, event: &ServerEvent) {
         let era = self.era;
+        self.count_event(event);
         match event {
             // In a durable world it was granted when it was recorded.
-            ServerEvent::Granted { namespace, election, epoch, .. } if self.disk.is_some() => {
+            ServerEvent::Granted { namespace, election, epoch, session, .. }
+                if self.disk.is_some() =>
+            {
                 self.check_event(namespace, election, *epoch);
+                if let Some(truth) = self.truth.sessions.get(&(era, *session)) {
+                    self.spring(When::Granted, truth.process);
+                }
             }
             ServerEvent::Granted { namespace, election, epoch, session, .. } => {
                 let process = self.session_truth(*session).process;
                 self.say("granted", [process as u64, epoch.0], || format!("p{process} {epoch}"));
                 let grant = Grant { era, epoch: epoch.0, process };
                 self.check_granted(namespace, election, grant);
+                self.spring(When::Granted, process);
             }
             ServerEvent::LeadershipEnded { epoch, why, .. } => {
                 self.truth.ended.insert((era, epoch.0), why.to_string());
@@ -118,6 +137,7 @@ impl World {
 
     /// Looks at the whole state of the server.
     pub(crate) fn check_server(&self) {
+        self.check_sessions_end();
         let Some(server) = &self.server else { return };
         let now = server.clock.at(self.now);
         // What is due, but not yet called for, is not late.

@@ -1,5 +1,7 @@
 //! [`NameService`] with durable state, alone: what waits for the disk, message by message.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use leaderserver::core::config::{Mode, ServerConfig, Timing};
 use leaderserver::core::error::Refusal;
@@ -23,6 +25,8 @@ use crate::world::name;
 struct Desk {
     service: NameService,
     now: Moment,
+    /// What is said to these is not sent any more.
+    closed: BTreeSet<u64>,
 }
 
 impl Desk {
@@ -32,7 +36,8 @@ impl Desk {
         let now = Moment::from_nanos(1_000_000_000_000);
         let none: [StoredRecord; 0] = [];
         let service = NameService::restore(&config, [7; 32], Epoch(100), now, none);
-        let mut desk = Desk { service: service.expect("there is nothing to go on from"), now };
+        let service = service.expect("there is nothing to go on from");
+        let mut desk = Desk { service, now, closed: BTreeSet::new() };
         assert!(desk.hand_over());
         desk.service.handle_committed(desk.now);
         desk
@@ -69,7 +74,14 @@ impl Desk {
         let mut said = Vec::new();
         while let Some(output) = self.service.poll_output() {
             match output {
-                Output::Send { to, message } => said.push((to.0, message)),
+                Output::Send { to, message } => {
+                    if !self.closed.contains(&to.0) {
+                        said.push((to.0, message));
+                    }
+                }
+                Output::Close { conn } => {
+                    self.closed.insert(conn.0);
+                }
                 Output::Broadcast { to, message } => {
                     said.extend(to.into_iter().map(|to| (to.0, message.clone())));
                 }
@@ -259,6 +271,52 @@ fn a_welcome_waits_for_the_end_of_what_is_claimed() {
     assert!(desk.said().is_empty());
     let said = desk.committed();
     assert!(matches!(&said[..], [(2, ServerMessage::Welcome(w))] if w.leading.is_empty()));
+}
+
+/// R11, P3: a grant that waits is of its session, whose connection may change meanwhile. Each
+/// connection is told of it after its welcome, once, and not before it is recorded.
+#[test]
+fn r11_a_grant_that_waits_follows_its_session() {
+    let mut desk = Desk::new();
+    let (resume, incarnation) = desk.welcomes(1);
+    desk.hears(1, join("a", 1));
+    assert!(desk.hand_over());
+    for attempt in 1..4 {
+        let conn = 1 + attempt;
+        desk.opens(conn, Some((Resume { attempt, ..resume.clone() }, incarnation)));
+        let said = desk.said();
+        assert!(matches!(&said[..], [(to, ServerMessage::Welcome(w))]
+            if *to == conn && w.resumed && w.leading.is_empty()));
+        // What it says on every connection changes nothing.
+        assert!(desk.hears(conn, join("a", 1)).is_empty());
+        assert!(desk.hears(conn, ClientMessage::SyncEnd).is_empty());
+    }
+    let said = desk.committed();
+    let told = |to: u64| said.iter().filter(|(conn, _)| *conn == to).count();
+    assert_eq!([1, 2, 3, 4].map(told), [0, 0, 0, 1], "{said:?}");
+    assert!(granted(&said).is_some());
+    // From here on the welcome names it.
+    desk.opens(9, Some((Resume { attempt: 4, ..resume }, incarnation)));
+    let said = desk.said();
+    assert!(matches!(&said[..], [(9, ServerMessage::Welcome(w))] if w.leading.len() == 1));
+}
+
+/// P1, P3: a grant that is taken back before it is recorded names a candidacy that its client has
+/// left, or goes to a connection that is closed.
+#[test]
+fn r11_a_grant_that_is_taken_back_before_it_is_recorded() {
+    let mut desk = Desk::new();
+    let (resume, incarnation) = desk.welcomes(1);
+    desk.hears(1, join("a", 1));
+    desk.opens(2, Some((Resume { attempt: 1, ..resume.clone() }, incarnation)));
+    desk.hears(2, join("a", 2));
+    let said = desk.settle();
+    let told = said.iter().filter_map(|(to, message)| match message {
+        ServerMessage::Granted { id, candidacy, .. } if *to == 2 => Some((candidacy.0, id.epoch)),
+        _ => None,
+    });
+    let told: Vec<(u64, Epoch)> = told.collect();
+    assert!(matches!(told[..], [(1, first), (2, second)] if first < second), "{told:?}");
 }
 
 /// R14: a grant takes no revision, but who leads under an epoch that was never granted here has seen
