@@ -33,7 +33,7 @@ type Key = (u64, Name, Name, Name);
 pub struct History {
     clock: u64,
     /// By the process and the number of its request.
-    open: BTreeMap<(usize, u64), usize>,
+    places: BTreeMap<(usize, u64), usize>,
     operations: Vec<Operation>,
     /// Incarnations that did not begin empty.
     pub inherited: BTreeSet<u64>,
@@ -168,7 +168,7 @@ impl History {
     pub fn invoked(&mut self, i: usize, request: u64, namespace: &Name, kind: &RequestKind) {
         let Some((election, key, asked)) = meant(kind) else { return };
         self.clock += 1;
-        self.open.insert((i, request), self.operations.len());
+        self.places.insert((i, request), self.operations.len());
         self.operations.push(Operation {
             of: (namespace.clone(), election, key),
             asked,
@@ -181,14 +181,15 @@ impl History {
 
     /// The server has read a write that was decided in that incarnation.
     pub fn received(&mut self, i: usize, request: u64, era: Option<u64>) {
-        if let Some(&place) = self.open.get(&(i, request)) {
+        if let Some(&place) = self.places.get(&(i, request)) {
             self.operations[place].era = era;
         }
     }
 
     /// Whoever asked is told. `era` is that of the server that it is connected to.
     pub fn returned(&mut self, i: usize, request: u64, era: u64, result: &Result<Answer, Error>) {
-        let Some(place) = self.open.remove(&(i, request)) else { return };
+        // A write may be received after its client has lost patience with it.
+        let Some(&place) = self.places.get(&(i, request)) else { return };
         self.clock += 1;
         let operation = &mut self.operations[place];
         let seen = match result {

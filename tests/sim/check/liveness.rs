@@ -10,6 +10,7 @@ use leaderserver::core::name_service::FENCE_KEPT;
 use leaderserver::core::store::ANSWERS_KEPT;
 
 use crate::clock::{MS, ms};
+use crate::server::ServerProcess;
 use crate::world::World;
 
 /// A timer may be so late.
@@ -96,7 +97,8 @@ impl World {
     /// P4, at every moment: a session without a sign of life ends by its time-out, and by its grace
     /// where its process was killed (R1), with no more than a tick in between.
     pub(crate) fn check_sessions_end(&self) {
-        let Some(server) = self.server.as_ref().filter(|server| !server.paused) else { return };
+        let runs = |server: &&ServerProcess| !server.paused && !server.stopping;
+        let Some(server) = self.server.as_ref().filter(runs) else { return };
         let now = server.clock.at(self.now);
         if server.service.poll_timeout().is_some_and(|moment| moment <= now + TICK) {
             return;

@@ -165,9 +165,12 @@ fn lesson_5_after_a_jump_it_revokes_first() {
     world.run_until("b leads", ms(11_000), |world| world.leads(b, of_b));
     world.run_until("a wakes", ms(60_000), |world| !world.processes[a].paused);
     assert!(!world.leads(a, of_a), "before any thread of it has run");
+    let hellos = |world: &World| world.status().namespaces[0].sessions.len();
+    assert_eq!(hellos(&world), 1);
     world.run_until("a is told", ms(1100), |world| world.callbacks(a, of_a) == 2);
-    assert!(!world.processes[a].session.is_connected(), "it has asked nobody");
+    assert_eq!(hellos(&world), 1, "and asks only then");
     world.run_for(ms(10_000));
+    assert_eq!(hellos(&world), 2);
     world.check_well();
 }
 
