@@ -194,7 +194,8 @@ impl History {
         let operation = &mut self.operations[place];
         let seen = match result {
             Ok(Answer::Page(page)) => {
-                operation.era = Some(era);
+                // Of a connection that is forgotten it is not known which server has answered.
+                operation.era = (era > 0).then_some(era);
                 let entry = page.entries.first();
                 Seen::Entry(entry.map(|entry| (entry.version.0, entry.value.clone())))
             }

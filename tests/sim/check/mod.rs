@@ -68,8 +68,13 @@ impl Truth {
     pub fn server_received(&mut self, link: u64, message: &ClientMessage, now: Moment) {
         self.publishes += u64::from(matches!(message, ClientMessage::Publish { .. }));
         self.asked.received(link, message);
-        if matches!(message, ClientMessage::Hello(_)) {
+        if let ClientMessage::Hello(hello) = message {
             self.hellos.entry(link).or_insert(now);
+            let era = self.eras_of_lives.last_key_value().map_or(0, |(_, era)| *era);
+            let resumed = hello.resume.as_ref().map(|resume| (era, resume.session));
+            if let Some(session) = resumed.and_then(|id| self.sessions.get_mut(&id)) {
+                session.asked = now;
+            }
         }
         let Some(session) = self.carried.get(&link).and_then(|id| self.sessions.get_mut(id)) else {
             return;

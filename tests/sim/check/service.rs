@@ -21,6 +21,8 @@ pub struct SessionTruth {
     pub timing: Timing,
     pub direct: bool,
     pub renewed: Moment,
+    /// When somebody asked to resume it; the welcome may wait for the disk.
+    pub asked: Moment,
     /// The client has shown that it has read the welcome.
     pub answered: bool,
     pub ended: Option<(Moment, ConnectionEnd)>,
@@ -35,6 +37,7 @@ impl SessionTruth {
             timing: welcome.timing,
             direct: welcome.direct,
             renewed: now,
+            asked: now,
             answered: false,
             ended: None,
             goodbye: false,
@@ -53,9 +56,9 @@ impl SessionTruth {
 
     /// When it ends, if nothing comes any more.
     pub fn ends_by(&self) -> Moment {
-        let timed_out = self.renewed + self.timing.session_timeout;
+        let timed_out = self.renewed.max(self.asked) + self.timing.session_timeout;
         match self.ended {
-            Some((at, ConnectionEnd::Peer)) if self.direct && self.answered => {
+            Some((at, ConnectionEnd::Peer)) if self.direct && self.answered && self.asked <= at => {
                 timed_out.min(at + self.timing.disconnect_grace)
             }
             _ => timed_out,
