@@ -66,8 +66,8 @@ bench-flink: build ## kill -9 of the leading JobManager to all tasks running, ou
 
 # --- test -------------------------------------------------------------------------------------
 
-.PHONY: test test-rust test-install test-java test-java25 test-shim test-flink
-test: verify test-rust test-install test-java test-java25 test-shim test-flink ## everything
+.PHONY: test test-rust test-install test-java test-java25 test-shim test-flink test-real
+test: verify test-rust sanitize test-install test-java test-java25 test-shim test-real test-flink ## everything
 
 test-rust: ## the core, server, client and command line
 	$(CARGO) test --locked
@@ -86,6 +86,24 @@ SEED  ?=
 sim: ## the simulation over SEEDS seeds on all cores, or SEED=7 alone with its trace
 	SEED=$(SEED) SEEDS=$(SEEDS) FROM=$(FROM) $(CARGO) test --locked --profile sim --test sim -- \
 	    --exact walk::run::many_seeds --nocapture
+
+# Both are part of test-rust; here they go further.
+PREEMPTIONS ?= 3
+ROUNDS      ?= 1000
+
+.PHONY: threads shells
+threads: ## what threads share, in every order that they may take (loom); PREEMPTIONS=4 goes deeper
+	LOOM_MAX_PREEMPTIONS=$(PREEMPTIONS) $(CARGO) test --locked --test threads
+
+shells: ## server and clients over real sockets under ROUNDS seeds of faults
+	SHELL_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test shells -- --nocapture
+
+# Who is not root is root in a namespace of users' own, where the system allows that.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,unshare --user --map-root-user)
+
+test-real: build ## real processes, partitioned, stopped and killed; REAL_ROUNDS=2000 for more
+	$(CARGO) test --locked --test real --no-run
+	$(AS_ROOT) $(CARGO) test --locked --test real -- --nocapture
 
 test-java: build ## plain Java over JNI
 	$(MAVEN) -f java/pom.xml -pl leaderserver -Dnative.library=$(LIBRARY) test
@@ -112,6 +130,13 @@ $(SHIM_VERSIONS:%=.test-shim-%): .test-shim-%: build
 
 test-flink: build ## clusters of real processes on each of FLINK_VERSIONS
 	tests/flink/run $(FLINK_VERSIONS)
+
+# --- sanitize ---------------------------------------------------------------------------------
+
+# Builds the library twice more, in folders of its own.
+.PHONY: sanitize
+sanitize: ## the C programs under ASan with LSan, TSan and valgrind
+	tools/sanitize all
 
 # --- verify -----------------------------------------------------------------------------------
 

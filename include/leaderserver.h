@@ -35,7 +35,8 @@
  * left alone).
  *
  * Threads. Every function may be called on any thread, at any time, also inside callbacks and
- * finalizers, but not in a signal handler. No lock of the library is held while a callback runs.
+ * finalizers, but not in a signal handler. No lock of the library is held while a callback runs. A
+ * thread must not be cancelled (pthread_cancel) while it is in one.
  *
  * Waiting. A function waits only where its comment says so, for the time-out that it is given (and
  * up to a second more where the answer comes then). 0 does not wait; LS_FOREVER is for
@@ -731,9 +732,10 @@ int32_t ls_client_resign(ls_client client,
 
 /**
  * Closes a client, with its contenders and watches: from when this begins none of them leads.
- * There is no LS_EVENT_REVOKE for that. No callback begins after it has returned; those that have
- * begun are not waited for, the finalizers say when they are over. The name service is told, and
- * that is waited for at most `timeout_ms`. Does nothing if it was closed, and nothing for 0.
+ * There is no LS_EVENT_REVOKE for that. No callback is begun any more; those that are on their way
+ * on other threads are not waited for, the finalizers say when they are over. The name service is
+ * told, and that is waited for at most `timeout_ms`. Does nothing if it was closed, and nothing for
+ * 0.
  *
  * LS_INTERNAL: it is closed all the same.
  */
@@ -748,7 +750,8 @@ int32_t ls_client_close(ls_client client,
  *
  * `user_data` comes back with each event. `finalizer`, which may be null, is called with it once,
  * when no event of this contender is due or being called back any more: after it or its client was
- * closed, on the thread that ends last. Where this call fails it is not called.
+ * closed, on the thread that ends last. An event that was fetched before still has the pointer.
+ * Where this call fails it is not called.
  *
  * LS_ALREADY_REGISTERED: by this client; nothing has changed. LS_CLOSED, LS_INVALID_ARGUMENT.
  */
@@ -826,7 +829,7 @@ int32_t ls_watch_open(ls_client client,
                       struct ls_error *error);
 
 /**
- * Ends a watch. A callback that has begun is not waited for. Does nothing if it was closed, and
+ * Ends a watch. A callback that is on its way is not waited for. Does nothing if it was closed, and
  * nothing for 0.
  *
  * LS_INTERNAL: it is closed all the same.
@@ -1125,8 +1128,9 @@ int32_t ls_log_next(struct ls_log_record *record,
 
 /**
  * Has log records called back on a thread of the library, within a tenth of a second, one at a
- * time; in place of the callback set before, if any. A null `callback` ends it. Every function may
- * be called from inside. The record is the library's, and is gone when the callback returns.
+ * time; in place of the callback set before, if any, whose last call may still be running. A null
+ * `callback` ends it. Every function may be called from inside. The record is the library's, and is
+ * gone when the callback returns.
  *
  * `finalizer`, which may be null, is called with `user_data` once, after another call has ended
  * this and the last callback has returned. Where this call fails it is not called, nor with a null

@@ -5,9 +5,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::readiness::Readiness;
+use crate::sync::{Condvar, Mutex};
 
 /// Cookies of contenders and watches that have something to take, each at most once; so it is
 /// bounded by what is registered.

@@ -4,23 +4,23 @@
 //! used again under another generation, and their memory is never given back.
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-
-use once_cell::sync::Lazy;
-use parking_lot::Mutex;
 
 use crate::clock;
 use crate::core::ids::LeaderSessionId;
 use crate::core::session::Deadlines;
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Mutex, Ordering, shared, so_many};
 
-const CHUNK: usize = 1024;
-const CHUNKS: usize = 16 * 1024;
+const CHUNK: usize = so_many(1024);
+const CHUNKS: usize = so_many(16 * 1024);
 
 /// How many cells there may be: slots are numbers below this.
 pub const MAX_CELLS: usize = CHUNK * CHUNKS;
 
-static TABLE: [AtomicPtr<Chunk>; CHUNKS] = [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
-static POOL: Lazy<Mutex<Pool>> = Lazy::new(Mutex::default);
+shared! {
+    static TABLE: [AtomicPtr<Chunk>; CHUNKS] =
+        [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
+    static POOL: Mutex<Pool> = Mutex::new(Pool::new());
+}
 
 type Chunk = [Cell; CHUNK];
 
@@ -34,14 +34,20 @@ struct Cell {
     deadlines: AtomicPtr<DeadlineCell>,
 }
 
-/// Until when a client leads; shared by its contenders. Nanoseconds of the clock.
+/// Until when a client leads; shared by its contenders.
 #[derive(Default)]
 pub(super) struct DeadlineCell {
-    lease: AtomicU64,
-    link: AtomicU64,
+    /// The earlier of the two deadlines, in nanoseconds of the clock, or one of the below. In one
+    /// word: whoever read them one by one could take the lease of one moment with the connection of
+    /// another, and lead by what never held.
+    until: AtomicU64,
 }
 
-#[derive(Default)]
+/// In place of a deadline: all that ever was is over.
+const OVER: u64 = 0;
+/// The same, until the cell is released.
+const ENDED: u64 = 1;
+
 struct Pool {
     free: Vec<u32>,
     used: u32,
@@ -98,19 +104,28 @@ impl DeadlineCell {
 
     /// Gives the cell back, for another client. No contender may point at it any more.
     pub(super) fn release(&'static self) {
-        self.set(Deadlines::OVER);
+        self.until.store(OVER, Ordering::Release);
         POOL.lock().free_deadlines.push(self);
     }
 
+    /// Does nothing once the client has [ended](Self::end).
     pub(super) fn set(&self, deadlines: Deadlines) {
-        self.lease.store(deadlines.lease.as_nanos(), Ordering::Release);
-        self.link.store(deadlines.link.as_nanos(), Ordering::Release);
+        let until = deadlines.lease.min(deadlines.link).as_nanos();
+        let open = |present| (present != ENDED).then_some(until);
+        let _ = self.until.fetch_update(Ordering::AcqRel, Ordering::Acquire, open);
+    }
+
+    /// The client is closed: from now on nothing is led, whatever is set by those who do not know
+    /// it yet.
+    pub(super) fn end(&self) {
+        // A swap: loom orders it with what is set at the same time, as it would not a store.
+        self.until.swap(ENDED, Ordering::AcqRel);
     }
 
     /// The earlier of the two deadlines, in nanoseconds.
     #[inline]
     pub(super) fn until(&self) -> u64 {
-        self.lease.load(Ordering::Acquire).min(self.link.load(Ordering::Acquire))
+        self.until.load(Ordering::Acquire)
     }
 }
 
@@ -145,6 +160,10 @@ impl CellRef {
 }
 
 impl Pool {
+    const fn new() -> Self {
+        Pool { free: Vec::new(), used: 0, free_deadlines: Vec::new() }
+    }
+
     /// A slot never used before.
     fn grow(&mut self) -> Option<u32> {
         let slot = self.used as usize;

@@ -6,6 +6,7 @@
 
 pub mod engine;
 mod events;
+mod handles;
 pub mod leadership;
 mod readiness;
 mod registry;
@@ -14,18 +15,17 @@ mod task;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock;
 use crate::core::config::{ClientConfig, Endpoint};
-use crate::core::contenders::{Callback, RegistrationId};
 use crate::core::error::Error;
-use crate::core::ids::{Epoch, LeaderInformation, LeaderSessionId, Name};
+use crate::core::ids::{Epoch, Name};
 use crate::core::session::{Answer, RequestKind, Session, Settings};
+use crate::core::store::StoreError;
 use crate::core::wire::status::Status;
 use crate::runtime;
 use crate::server::LeaderServer;
@@ -34,17 +34,20 @@ use crate::tls::TlsConfig;
 use engine::NameService;
 use engine::embedded::Embedded;
 use engine::leader_server::RemoteServer;
-use leadership::CellRef;
-use registry::{Registry, WatchId};
+use registry::Registry;
 use task::{Ask, ClientTask};
 
 pub use events::Polled;
+pub use handles::{Contender, Watch};
 pub use registry::Confirmation;
 pub use store::{Store, Transaction};
 pub use task::ClientState;
 
 /// The most that [`LeaderClient::poll`] waits in one call, so that calls show that the user lives.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
+
+/// How much later than in time the task may answer before it is not waited for any more.
+const HELD_UP: Duration = Duration::from_secs(1);
 
 /// A client of a name service. Clones are the same client.
 ///
@@ -137,7 +140,7 @@ impl LeaderClient {
     pub fn register(&self, component: &str, cookie: u64) -> Result<Contender, Error> {
         let component = Name::new("component", component)?;
         let (id, cell) = self.inner.shared.registry.register(component, cookie)?;
-        Ok(Contender { shared: Arc::clone(&self.inner.shared), id, cell })
+        Ok(Contender::new(Arc::clone(&self.inner.shared), id, cell))
     }
 
     /// Watches a component. `cookie` as in [`LeaderClient::register`].
@@ -147,7 +150,7 @@ impl LeaderClient {
     pub fn watch(&self, component: &str, cookie: u64) -> Result<Watch, Error> {
         let component = Name::new("component", component)?;
         let id = self.inner.shared.registry.watch(component, cookie)?;
-        Ok(Watch { shared: Arc::clone(&self.inner.shared), id })
+        Ok(Watch::new(Arc::clone(&self.inner.shared), id))
     }
 
     /// Waits until some contender or watch has something to take, for `timeout` or a second at the
@@ -235,6 +238,10 @@ impl Drop for Inner {
     }
 }
 
+fn unanswered(timeout: Duration) -> StoreError {
+    StoreError::UnknownOutcome(format!("the client itself was held up for more than {timeout:?}"))
+}
+
 impl Shared {
     fn ask(&self, ask: Ask) -> Result<(), Error> {
         if self.registry.is_closed() {
@@ -245,12 +252,22 @@ impl Shared {
 
     /// Asks, and waits for the answer.
     fn request(&self, kind: RequestKind, timeout: Duration) -> Result<Answer, Error> {
+        let is_write = matches!(kind, RequestKind::Write { .. });
         let (reply, answer) = mpsc::sync_channel(1);
         self.ask(Ask::Request { kind, timeout, reply })?;
-        // The machine answers in time itself; the rest is for a machine that is gone.
-        match answer.recv_timeout(timeout + Duration::from_secs(1)) {
+        // The machine answers in time itself; the rest is for one that is held up, or gone.
+        match answer.recv_timeout(timeout + HELD_UP) {
             Ok(result) => result,
-            Err(_) => Err(Error::Closed("the client")),
+            // Asked after the close: the task has not looked at it.
+            Err(RecvTimeoutError::Disconnected) if self.registry.is_closed() => {
+                Err(Error::Closed("the client"))
+            }
+            // The process stood still, say, and the task with it, but not the name service.
+            Err(_) if is_write => Err(unanswered(timeout).into()),
+            Err(_) => {
+                let endpoint = "its endpoint (the client itself was held up)".to_owned();
+                Err(Error::Unreachable { endpoint, after: timeout })
+            }
         }
     }
 
@@ -261,85 +278,5 @@ impl Shared {
             // Either end of the wait is fine: the goodbye was taken, or is not waited for any more.
             let _ = answer.recv_timeout(timeout);
         }
-    }
-}
-
-/// A contender's registration. Dropping it does not close it: [`Contender::close`] does, which may
-/// have a callback to run.
-///
-/// One thread at a time may be between [`Contender::take`] or [`Contender::close`] answering a
-/// callback and [`Contender::done`]; `close` may come from inside a callback.
-pub struct Contender {
-    shared: Arc<Shared>,
-    id: RegistrationId,
-    cell: CellRef,
-}
-
-impl Contender {
-    /// Begins the next callback, if one is due and none runs.
-    pub fn take(&self) -> Option<Callback> {
-        self.shared.registry.take(self.id)
-    }
-
-    /// The callback has returned. Then take again, until there is none.
-    pub fn done(&self) {
-        self.shared.registry.done(self.id);
-    }
-
-    /// Closes the registration: from when this begins it does not lead. A callback answered is to
-    /// be run by the caller, who then says [`Contender::done`]. Idempotent.
-    pub fn close(&self, inside_callback: bool) -> Option<Callback> {
-        self.shared.registry.close_contender(self.id, inside_callback)
-    }
-
-    /// Whether it was closed and nothing is left to be run or taken.
-    pub fn is_finished(&self) -> bool {
-        self.shared.registry.is_finished(self.id)
-    }
-
-    /// Confirms leadership under `id`, with the address to publish. Never waits.
-    pub fn confirm(&self, id: LeaderSessionId, address: Bytes) -> Confirmation {
-        self.shared.registry.confirm(self.id, id, address)
-    }
-
-    /// Whether it leads under `id` at this moment. Wait-free.
-    pub fn has_leadership(&self, id: LeaderSessionId) -> bool {
-        leadership::has_leadership(self.cell, id)
-    }
-
-    /// Where its leadership is read; valid as long as this object.
-    pub fn cell(&self) -> CellRef {
-        self.cell
-    }
-}
-
-impl Drop for Contender {
-    fn drop(&mut self) {
-        self.shared.registry.forget_contender(self.id);
-        self.cell.release();
-    }
-}
-
-/// A watch of a component. Dropping it closes it.
-pub struct Watch {
-    shared: Arc<Shared>,
-    id: WatchId,
-}
-
-impl Watch {
-    /// The present value, if it is not the one taken last; inside, none: there is no leader.
-    pub fn take(&self) -> Option<Option<LeaderInformation>> {
-        self.shared.registry.take_value(self.id)
-    }
-
-    /// Ends the watch: nothing can be taken any more. Idempotent.
-    pub fn close(&self) {
-        self.shared.registry.close_watch(self.id);
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.close();
     }
 }

@@ -1,10 +1,8 @@
 //! Contenders and retrievers of one client, behind one lock.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::events::EventQueue;
@@ -19,6 +17,7 @@ use crate::core::retrievers::Retriever;
 use crate::core::session::Deadlines;
 use crate::core::store::Fence;
 use crate::core::time::Moment;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 /// One watch of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -179,9 +178,8 @@ impl Registry {
         session: LeaderSessionId,
         address: Bytes,
     ) -> Confirmation {
-        let leads = self.deadlines.until() > clock::now().as_nanos();
         let mut state = self.state.lock();
-        match state.contenders.confirm(id, session, address, leads) {
+        match state.contenders.confirm(id, session, address) {
             Confirmed::Recorded(command) => {
                 self.say([command]);
                 Confirmation::Confirmed
@@ -235,9 +233,7 @@ impl Registry {
     // --- What the task brings
 
     pub(super) fn deadlines(&self, deadlines: Deadlines) {
-        if !self.is_closed() {
-            self.deadlines.set(deadlines);
-        }
+        self.deadlines.set(deadlines);
     }
 
     pub(super) fn granted(&self, election: &Name, standing: u64, id: LeaderSessionId) {
@@ -317,7 +313,7 @@ impl Registry {
 
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        self.deadlines.set(Deadlines::OVER);
+        self.deadlines.end();
         let mut state = self.state.lock();
         state.contenders.close_all();
         for (_, cell) in state.handles.values() {

@@ -304,20 +304,21 @@ impl Contenders {
         self.candidates.clear();
     }
 
-    /// Confirms. `leads` is whether the client's deadlines still hold at this moment.
+    /// Confirms. It counts as long as nothing was revoked, though has-leadership may be false for a
+    /// moment (R2): the user is told nothing after which to say it again. Where the leadership is
+    /// over, the session machine or the name service drops what is published under its epoch.
     pub fn confirm(
         &mut self,
         id: RegistrationId,
         session: LeaderSessionId,
         address: Bytes,
-        leads: bool,
     ) -> Confirmed {
         let present = self.leadership(id);
         let Some(registration) = self.registrations.get_mut(&id) else { return Confirmed::Closed };
         if registration.closed {
             return Confirmed::Closed;
         }
-        if present != Some(session) || !leads {
+        if present != Some(session) {
             return Confirmed::NotLeader;
         }
         if registration.confirmed == Some(session) {

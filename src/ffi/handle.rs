@@ -7,12 +7,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
-use std::sync::{Arc, OnceLock};
-
-use parking_lot::RwLock;
 
 use super::panic;
 use crate::core::error::Error;
+use crate::sync::{Arc, OnceLock, RwLock};
 
 const SLOT_BITS: u32 = 24;
 const GENERATION_BITS: u32 = 32;

@@ -5,10 +5,10 @@
 //! is thread-local or has a destructor that runs at exit.
 
 use std::collections::VecDeque;
-use std::sync::OnceLock;
 
 use log::{Level, LevelFilter, Log, Metadata};
-use parking_lot::Mutex;
+
+use crate::sync::{Mutex, OnceLock};
 
 /// How many records wait at the most.
 pub const CAPACITY: usize = 4096;

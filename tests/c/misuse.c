@@ -3,156 +3,13 @@
  * 0 and huge ones, and with texts that are not UTF-8, from eight threads at once: each call gets a
  * status, and nothing else happens.
  */
-#include "check.h"
+#include "calls.h"
 
 #include <pthread.h>
 
 #define THREADS 8
 #define ROUNDS 20
 #define HUGE_LENGTH ((size_t)-1)
-
-/* One function, called with a handle where it takes one. */
-typedef int32_t (*with_handle)(uint64_t handle, ls_error *error);
-
-static const ls_leader_session_id NOBODY = {1, 2};
-
-static void no_event(void *user_data, const ls_event *event) {
-    (void)user_data;
-    (void)event;
-    CHECK(!"no event may come");
-}
-
-static void no_end(void *user_data) {
-    (void)user_data;
-    CHECK(!"a call that fails keeps nothing");
-}
-
-/* --- Calls that are right but for the handle */
-
-static int32_t server_port(uint64_t h, ls_error *e) {
-    uint16_t port = 7;
-    int32_t status = ls_server_port(h, &port, e);
-    CHECK(port == 7);
-    return status;
-}
-static int32_t attach_client(uint64_t h, ls_error *e) { return ls_client_attach(h, h, e); }
-static int32_t detach(uint64_t h, ls_error *e) { return ls_client_detach(h, e); }
-static int32_t state(uint64_t h, ls_error *e) {
-    ls_bytes bytes = LS_BYTES_INIT;
-    int32_t status = ls_client_state(h, &bytes, e);
-    CHECK(bytes.data == NULL);
-    return status;
-}
-static int32_t name_status(uint64_t h, ls_error *e) {
-    ls_bytes bytes = LS_BYTES_INIT;
-    int32_t status = ls_client_status(h, 0, &bytes, e);
-    CHECK(bytes.data == NULL);
-    return status;
-}
-static int32_t resign(uint64_t h, ls_error *e) {
-    return ls_client_resign(h, "process", 7, 0, NULL, 0, 0, e);
-}
-static int32_t descriptor(uint64_t h, ls_error *e) {
-    int32_t fd = -7;
-    int32_t status = ls_client_descriptor(h, &fd, e);
-    CHECK(fd == -7);
-    return status;
-}
-static int32_t on_event(uint64_t h, ls_error *e) {
-    return ls_client_on_event(h, no_event, NULL, no_end, e);
-}
-static int32_t next_event(uint64_t h, ls_error *e) {
-    ls_event event = LS_EVENT_INIT;
-    return ls_next_event(h, 0, &event, e);
-}
-static int32_t contend(uint64_t h, ls_error *e) {
-    ls_contender contender = 7;
-    int32_t status = ls_contender_open(h, "a", 1, NULL, no_end, &contender, e);
-    CHECK(contender == 7);
-    return status;
-}
-static int32_t watch(uint64_t h, ls_error *e) {
-    ls_watch opened = 7;
-    int32_t status = ls_watch_open(h, "a", 1, NULL, no_end, &opened, e);
-    CHECK(opened == 7);
-    return status;
-}
-static int32_t get(uint64_t h, ls_error *e) {
-    ls_bytes bytes = LS_BYTES_INIT;
-    return ls_store_get(h, "e", 1, "k", 1, 0, &bytes, NULL, e);
-}
-static int32_t list(uint64_t h, ls_error *e) {
-    ls_list opened = 0;
-    return ls_store_list(h, "e", 1, "", 0, true, 0, &opened, e);
-}
-static int32_t create(uint64_t h, ls_error *e) {
-    return ls_store_create(h, "e", 1, 1, "k", 1, "v", 1, 0, NULL, e);
-}
-static int32_t replace(uint64_t h, ls_error *e) {
-    return ls_store_replace(h, "e", 1, 1, "k", 1, 1, "v", 1, 0, NULL, e);
-}
-static int32_t delete_(uint64_t h, ls_error *e) {
-    return ls_store_delete(h, "e", 1, 1, "k", 1, 0, 0, e);
-}
-static int32_t delete_prefix(uint64_t h, ls_error *e) {
-    return ls_store_delete_prefix(h, "e", 1, 1, "k", 1, 0, NULL, e);
-}
-static int32_t check(uint64_t h, ls_error *e) { return ls_store_check(h, "e", 1, 1, 0, e); }
-static int32_t begin(uint64_t h, ls_error *e) {
-    ls_transaction opened = 7;
-    int32_t status = ls_transaction_open(h, &opened, e);
-    CHECK(opened == 7);
-    return status;
-}
-static int32_t confirm(uint64_t h, ls_error *e) {
-    return ls_contender_confirm(h, NOBODY, "x", 1, e);
-}
-static int32_t epoch(uint64_t h, ls_error *e) {
-    uint64_t number = 7;
-    int32_t status = ls_contender_epoch(h, &number, NULL, e);
-    CHECK(number == 7);
-    return status;
-}
-static int32_t list_next(uint64_t h, ls_error *e) {
-    ls_entry entry = LS_ENTRY_INIT;
-    return ls_list_next(h, 0, &entry, e);
-}
-static int32_t t_fence(uint64_t h, ls_error *e) { return ls_transaction_fence(h, "e", 1, 1, e); }
-static int32_t t_create(uint64_t h, ls_error *e) {
-    return ls_transaction_create(h, "e", 1, "k", 1, "v", 1, e);
-}
-static int32_t t_replace(uint64_t h, ls_error *e) {
-    return ls_transaction_replace(h, "e", 1, "k", 1, 1, "v", 1, e);
-}
-static int32_t t_delete(uint64_t h, ls_error *e) {
-    return ls_transaction_delete(h, "e", 1, "k", 1, 0, e);
-}
-static int32_t t_delete_prefix(uint64_t h, ls_error *e) {
-    return ls_transaction_delete_prefix(h, "e", 1, "k", 1, e);
-}
-static int32_t t_commit(uint64_t h, ls_error *e) {
-    return ls_transaction_commit(h, 0, NULL, NULL, e);
-}
-static int32_t client_close(uint64_t h, ls_error *e) { return ls_client_close(h, 0, e); }
-
-/* By the kind of handle that they take. */
-enum { SERVER, CLIENT, CONTENDER, WATCH, LIST, TRANSACTION, KINDS };
-
-static const with_handle USES[KINDS][20] = {
-    {server_port},
-    {attach_client, detach, state, name_status, resign, descriptor, on_event, next_event, contend,
-     watch, get, list, create, replace, delete_, delete_prefix, check, begin},
-    {confirm, epoch},
-    {NULL},
-    {list_next},
-    {t_fence, t_create, t_replace, t_delete, t_delete_prefix, t_commit},
-};
-
-static const with_handle CLOSES[KINDS] = {ls_server_stop, client_close,  ls_contender_close,
-                                          ls_watch_close, ls_list_close, ls_transaction_close};
-
-/* Of each kind one that is open and one that was closed. */
-static uint64_t open_ones[KINDS], closed_ones[KINDS];
 
 static void open_all(uint64_t *handles) {
     ls_error error = LS_ERROR_INIT;
@@ -198,55 +55,117 @@ static void use_everywhere(uint64_t handle, int of) {
     }
 }
 
-/* Every parameter that is a text, with everything that is none. */
-static void misuse_texts(void) {
-    static const struct {
-        const char *data;
-        size_t length;
-    } texts[] = {{NULL, 0},           {NULL, 1},
-                 {"x", 0},            {"\xff\xfe", 2},
-                 {"\xed\xa0\x80", 3}, {"x", 65537},
-                 {"x", HUGE_LENGTH},  {NULL, HUGE_LENGTH},
-                 {"x", HUGE_LENGTH / 2}};
+/* A text that is none, or too long, or empty. */
+typedef struct {
+    const char *data;
+    size_t length;
+} text;
+
+static const text TEXTS[] = {
+    {"\xff\xfe", 2},           {"\xed\xa0\x80", 3},   {"x", 65537},
+    {"x", HUGE_LENGTH},        {NULL, HUGE_LENGTH},   {"x", HUGE_LENGTH / 2},
+    {NULL, 1},                 {NULL, 0},             {"x", 0},
+};
+
+/* From here on they are texts, but empty: fine as a prefix, a target or a value. */
+enum { EMPTY = 7, TEXT_COUNT = sizeof TEXTS / sizeof TEXTS[0] };
+
+/* A call gets a status that says what is wrong with its arguments. */
+static void refused(int32_t status, int line) {
+    if (status != LS_INVALID_ARGUMENT && status != LS_TOO_LARGE && status != LS_LIMIT) {
+        fprintf(stderr, "%d: %s\n", line, ls_status_name(status));
+        exit(1);
+    }
+}
+
+#define REFUSED(call) refused((call), __LINE__)
+
+/* Where a name is wanted. */
+static void misuse_names(const text *of) {
     ls_client client = open_ones[CLIENT];
     ls_transaction transaction = open_ones[TRANSACTION];
-    size_t index;
-    for (index = 0; index < sizeof texts / sizeof texts[0]; index++) {
-        const char *data = texts[index].data;
-        size_t length = texts[index].length;
-        ls_error error = LS_ERROR_INIT;
-        ls_bytes bytes = LS_BYTES_INIT;
-        uint64_t handle = 7;
-        ls_option option_;
-        CHECK(ls_contender_open(client, data, length, NULL, no_end, &handle, &error) != LS_OK);
-        CHECK(ls_watch_open(client, data, length, NULL, no_end, &handle, &error) != LS_OK);
-        CHECK(ls_client_resign(client, data, length, 0, NULL, 0, 0, &error) != LS_OK);
-        CHECK(ls_store_get(client, data, length, "k", 1, 0, &bytes, NULL, &error) != LS_OK);
-        CHECK(ls_store_get(client, "e", 1, data, length, 0, &bytes, NULL, &error) != LS_OK);
-        CHECK(ls_store_list(client, data, length, "", 0, true, 0, &handle, &error) != LS_OK);
-        CHECK(ls_store_create(client, data, length, 1, "k", 1, "", 0, 0, NULL, &error) != LS_OK);
-        CHECK(ls_store_create(client, "e", 1, 1, data, length, "", 0, 0, NULL, &error) != LS_OK);
-        CHECK(ls_store_replace(client, "e", 1, 1, data, length, 1, "", 0, 0, NULL, &error) !=
-              LS_OK);
-        CHECK(ls_store_delete(client, "e", 1, 1, data, length, 0, 0, &error) != LS_OK);
-        CHECK(ls_store_check(client, data, length, 1, 0, &error) != LS_OK);
-        CHECK(ls_transaction_fence(transaction, data, length, 1, &error) != LS_OK);
-        CHECK(ls_transaction_create(transaction, "e", 1, data, length, "", 0, &error) != LS_OK);
-        CHECK(ls_transaction_replace(transaction, data, length, "k", 1, 1, "", 0, &error) != LS_OK);
-        CHECK(ls_transaction_delete(transaction, "e", 1, data, length, 0, &error) != LS_OK);
-        option_.name = data;
-        option_.name_length = length;
-        option_.value = "x";
-        option_.value_length = 1;
-        CHECK(ls_client_open(&option_, 1, NULL, &handle, &error) != LS_OK);
-        CHECK(ls_server_start(&option_, 1, NULL, &handle, &error) != LS_OK);
-        option_.name = "namespace";
-        option_.name_length = 9;
-        option_.value = data;
-        option_.value_length = length;
-        CHECK(ls_client_open(&option_, 1, NULL, &handle, &error) != LS_OK);
-        CHECK(ls_server_start(&option_, 1, NULL, &handle, &error) != LS_OK);
-        CHECK(handle == 7 && bytes.data == NULL);
+    const char *data = of->data;
+    size_t length = of->length;
+    ls_error error = LS_ERROR_INIT, *e = &error;
+    ls_bytes bytes = LS_BYTES_INIT;
+    uint64_t handle = 7;
+    REFUSED(ls_contender_open(client, data, length, NULL, no_end, &handle, e));
+    REFUSED(ls_watch_open(client, data, length, NULL, no_end, &handle, e));
+    REFUSED(ls_client_resign(client, data, length, 0, NULL, 0, 0, e));
+    REFUSED(ls_store_get(client, data, length, "k", 1, 0, &bytes, NULL, e));
+    REFUSED(ls_store_get(client, "e", 1, data, length, 0, &bytes, NULL, e));
+    REFUSED(ls_store_list(client, data, length, "", 0, true, 0, &handle, e));
+    REFUSED(ls_store_create(client, data, length, 1, "k", 1, "", 0, 0, NULL, e));
+    REFUSED(ls_store_create(client, "e", 1, 1, data, length, "", 0, 0, NULL, e));
+    REFUSED(ls_store_replace(client, data, length, 1, "k", 1, 1, "", 0, 0, NULL, e));
+    REFUSED(ls_store_replace(client, "e", 1, 1, data, length, 1, "", 0, 0, NULL, e));
+    REFUSED(ls_store_delete(client, data, length, 1, "k", 1, 0, 0, e));
+    REFUSED(ls_store_delete(client, "e", 1, 1, data, length, 0, 0, e));
+    REFUSED(ls_store_delete_prefix(client, data, length, 1, "k", 1, 0, NULL, e));
+    REFUSED(ls_store_check(client, data, length, 1, 0, e));
+    REFUSED(ls_transaction_fence(transaction, data, length, 1, e));
+    REFUSED(ls_transaction_create(transaction, data, length, "k", 1, "", 0, e));
+    REFUSED(ls_transaction_create(transaction, "e", 1, data, length, "", 0, e));
+    REFUSED(ls_transaction_replace(transaction, data, length, "k", 1, 1, "", 0, e));
+    REFUSED(ls_transaction_replace(transaction, "e", 1, data, length, 1, "", 0, e));
+    REFUSED(ls_transaction_delete(transaction, data, length, "k", 1, 0, e));
+    REFUSED(ls_transaction_delete(transaction, "e", 1, data, length, 0, e));
+    REFUSED(ls_transaction_delete_prefix(transaction, data, length, "k", 1, e));
+    CHECK(handle == 7 && bytes.data == NULL);
+}
+
+/* Where it may be empty. */
+static void misuse_other_texts(const text *of) {
+    ls_client client = open_ones[CLIENT];
+    const char *data = of->data;
+    size_t length = of->length;
+    ls_error error = LS_ERROR_INIT, *e = &error;
+    uint64_t handle = 7;
+    REFUSED(ls_client_resign(client, "e", 1, 0, data, length, 0, e));
+    REFUSED(ls_store_list(client, "e", 1, data, length, true, 0, &handle, e));
+    REFUSED(ls_store_delete_prefix(client, "e", 1, 1, data, length, 0, NULL, e));
+    REFUSED(ls_transaction_delete_prefix(open_ones[TRANSACTION], "e", 1, data, length, e));
+    CHECK(handle == 7);
+}
+
+/* Where any bytes will do, if they are there and not too many. */
+static void misuse_values(const text *of) {
+    ls_client client = open_ones[CLIENT];
+    ls_transaction transaction = open_ones[TRANSACTION];
+    const char *data = of->data;
+    size_t length = of->length;
+    ls_error error = LS_ERROR_INIT, *e = &error;
+    REFUSED(ls_store_create(client, "e", 1, 1, "k", 1, data, length, 0, NULL, e));
+    REFUSED(ls_store_replace(client, "e", 1, 1, "k", 1, 1, data, length, 0, NULL, e));
+    REFUSED(ls_transaction_create(transaction, "e", 1, "k", 1, data, length, e));
+    REFUSED(ls_transaction_replace(transaction, "e", 1, "k", 1, 1, data, length, e));
+    REFUSED(ls_contender_confirm(open_ones[CONTENDER], NOBODY, data, length, e));
+}
+
+static void misuse_options(const text *of) {
+    ls_error error = LS_ERROR_INIT, *e = &error;
+    uint64_t handle = 7;
+    ls_option name = {of->data, of->length, "x", 1};
+    ls_option value = {"namespace", 9, of->data, of->length};
+    REFUSED(ls_client_open(&name, 1, NULL, &handle, e));
+    REFUSED(ls_server_start(&name, 1, NULL, &handle, e));
+    REFUSED(ls_client_open(&value, 1, NULL, &handle, e));
+    REFUSED(ls_server_start(&value, 1, NULL, &handle, e));
+    CHECK(handle == 7);
+}
+
+static void misuse_texts(void) {
+    int index;
+    for (index = 0; index < TEXT_COUNT; index++) {
+        const text *of = &TEXTS[index];
+        misuse_names(of);
+        misuse_options(of);
+        if (index < EMPTY) {
+            misuse_other_texts(of);
+        }
+        if (of->length > 65537 || (of->data == NULL && of->length != 0)) {
+            misuse_values(of);
+        }
     }
 }
 
@@ -294,8 +213,60 @@ static void misuse_pointers(void) {
                                               HUGE_LENGTH, &error));
     MUST_FAIL(LS_TOO_LARGE, ls_contender_confirm(open_ones[CONTENDER], NOBODY, "x", HUGE_LENGTH,
                                                  &error));
+}
+
+/* Certificates that are none, or not there. */
+static void misuse_keys(void) {
+    static const ls_certificate none = {NULL, 7}, huge = {(const uint8_t *)"x", HUGE_LENGTH};
+    const uint8_t *const data = (const uint8_t *)"x";
+    ls_option options[2];
+    ls_error error = LS_ERROR_INIT;
+    uint64_t handle = 7;
+    const ls_tls cases[] = {
+        {sizeof(ls_tls), NULL, 0, NULL, 0, NULL, 0},
+        {sizeof(ls_tls), NULL, 1, NULL, 0, NULL, 0},
+        {sizeof(ls_tls), data, HUGE_LENGTH, NULL, 0, NULL, 0},
+        {sizeof(ls_tls), data, 1, NULL, 1, NULL, 0},
+        {sizeof(ls_tls), data, 1, &none, 1, NULL, 0},
+        {sizeof(ls_tls), data, 1, &huge, 1, NULL, 0},
+        {sizeof(ls_tls), data, 1, &none, HUGE_LENGTH, NULL, 0},
+        {sizeof(ls_tls), data, 1, NULL, 0, &huge, 1},
+        {sizeof(ls_tls), data, 1, NULL, 0, NULL, HUGE_LENGTH},
+        {sizeof(ls_tls) - 1, data, 1, NULL, 0, NULL, 0},
+        {0, data, 1, NULL, 0, NULL, 0},
+    };
+    size_t index;
+    options[0] = option("endpoint", "leader://127.0.0.1:1");
+    options[1] = option("namespace", "misuse");
+    for (index = 0; index < sizeof cases / sizeof cases[0]; index++) {
+        int32_t status = ls_client_open(options, 2, &cases[index], &handle, &error);
+        CHECK(status == LS_INVALID_ARGUMENT || status == LS_TOO_LARGE || status == LS_TLS);
+        CHECK(ls_server_start(NULL, 0, &cases[index], &handle, &error) == status);
+    }
+    CHECK(handle == 7);
+}
+
+/* What can't fail, or takes any number. */
+static void misuse_numbers(void) {
+    ls_error error = LS_ERROR_INIT;
+    ls_leader_session_id id = NOBODY;
+    CHECK(ls_abi_version() == LS_ABI_VERSION);
+    CHECK(strncmp(ls_version(), "0.", 2) == 0);
     CHECK(strcmp(ls_status_name(-1), "unknown") == 0);
+    CHECK(strcmp(ls_status_name(INT32_MIN), "unknown") == 0);
+    CHECK(strcmp(ls_status_name(INT32_MAX), "unknown") == 0);
     CHECK(strcmp(ls_status_name(3), "LS_CLOSED") == 0);
+    MUST(ls_log_set_level(INT32_MAX, &error));
+    MUST(ls_log_set_level(INT32_MIN, &error));
+    MUST(ls_log_on_record(NULL, &id, no_end, &error));
+    /* The leadership of nobody, and of none. */
+    CHECK(!ls_has_leadership(open_ones[CONTENDER], id));
+    MUST_FAIL(LS_NOT_LEADER, ls_contender_confirm(open_ones[CONTENDER], id, "x", 1, &error));
+    id.epoch = id.low = 0;
+    CHECK(!ls_has_leadership(open_ones[CONTENDER], id));
+    MUST_FAIL(LS_NOT_LEADER, ls_contender_confirm(open_ones[CONTENDER], id, "x", 1, &error));
+    /* An epoch that is never granted. */
+    MUST_FAIL(LS_FENCED, ls_store_check(open_ones[CLIENT], "e", 1, 0, 60000, &error));
 }
 
 static void *misuse(void *unused) {
@@ -320,6 +291,8 @@ static void *misuse(void *unused) {
         }
         misuse_texts();
         misuse_pointers();
+        misuse_keys();
+        misuse_numbers();
     }
     return unused;
 }

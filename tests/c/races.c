@@ -28,7 +28,7 @@ static void on_event(void *user_data, const ls_event *event) {
         CHECK(ls_contender_close(event->handle, NULL) != LS_INTERNAL);
     }
     if (number % 7 == 0) {
-        CHECK(ls_client_close(client, 0, NULL) == LS_OK);
+        CHECK(ls_client_close(client, number % 2 ? 0 : 100, NULL) == LS_OK);
     }
 }
 

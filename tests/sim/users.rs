@@ -183,14 +183,11 @@ impl World {
         id: RegistrationId,
         session: LeaderSessionId,
     ) -> Confirmed {
-        let now = self.now;
         let process = &mut self.processes[i];
         let Some(user) = process.users.get_mut(&id) else { return Confirmed::Closed };
         let text = format!("{}/{}#{}@{}", process.name, user.component, id.0, session.epoch);
         let address = Bytes::from(text);
-        let until = process.deadlines.lease.min(process.deadlines.link);
-        let leads = process.clock.at(now) < until;
-        let confirmed = process.contenders.confirm(id, session, address.clone(), leads);
+        let confirmed = process.contenders.confirm(id, session, address.clone());
         if let Confirmed::Recorded(command) = &confirmed {
             user.confirmed = Some((session, address));
             let command = command.clone();

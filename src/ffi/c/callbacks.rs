@@ -47,6 +47,8 @@ struct Pool {
     queue: VecDeque<Arc<Registration>>,
     workers: usize,
     idle: usize,
+    /// The system had no thread for what waits.
+    short: bool,
     closed: bool,
 }
 
@@ -86,6 +88,9 @@ impl Callbacks {
                     self.push(of, registration);
                 }
             }
+            if self.pool.lock().short {
+                self.hire(of);
+            }
         }
     }
 
@@ -96,15 +101,29 @@ impl Callbacks {
             self.filled.notify_one();
             return;
         }
-        if pool.workers == MAX_WORKERS {
+        drop(pool);
+        self.hire(of);
+    }
+
+    /// Starts a thread if more waits than threads do. Where the system has none, what waits is seen
+    /// to by the threads there are, and this is tried again.
+    fn hire(self: &Arc<Self>, of: &Arc<Registrations>) {
+        let mut pool = self.pool.lock();
+        let was_short = std::mem::take(&mut pool.short);
+        if pool.queue.len() <= pool.idle || pool.workers == MAX_WORKERS {
             return;
         }
         pool.workers += 1;
         drop(pool);
         let (callbacks, of) = (Arc::clone(self), Arc::clone(of));
         if let Err(error) = runtime::spawn_thread(move || callbacks.work(&of)) {
-            self.pool.lock().workers -= 1;
-            log::error!("no thread for a callback, it waits for another: {error}");
+            let mut pool = self.pool.lock();
+            pool.workers -= 1;
+            pool.short = true;
+            drop(pool);
+            if !was_short {
+                log::error!("no thread for a callback, which waits for one: {error}");
+            }
         }
     }
 

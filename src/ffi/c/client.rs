@@ -183,9 +183,10 @@ pub unsafe extern "C" fn ls_client_resign(
 }
 
 /// Closes a client, with its contenders and watches: from when this begins none of them leads.
-/// There is no LS_EVENT_REVOKE for that. No callback begins after it has returned; those that have
-/// begun are not waited for, the finalizers say when they are over. The name service is told, and
-/// that is waited for at most `timeout_ms`. Does nothing if it was closed, and nothing for 0.
+/// There is no LS_EVENT_REVOKE for that. No callback is begun any more; those that are on their way
+/// on other threads are not waited for, the finalizers say when they are over. The name service is
+/// told, and that is waited for at most `timeout_ms`. Does nothing if it was closed, and nothing for
+/// 0.
 ///
 /// LS_INTERNAL: it is closed all the same.
 #[unsafe(no_mangle)]

@@ -22,7 +22,8 @@ use crate::ffi::objects;
 ///
 /// `user_data` comes back with each event. `finalizer`, which may be null, is called with it once,
 /// when no event of this contender is due or being called back any more: after it or its client was
-/// closed, on the thread that ends last. Where this call fails it is not called.
+/// closed, on the thread that ends last. An event that was fetched before still has the pointer.
+/// Where this call fails it is not called.
 ///
 /// LS_ALREADY_REGISTERED: by this client; nothing has changed. LS_CLOSED, LS_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -108,13 +109,13 @@ pub unsafe extern "C" fn ls_contender_epoch(
     unsafe {
         answer(error, || {
             let epoch = read::output(epoch, "epoch")?;
+            let election = read::optional_output(election, "election")?;
             let contender = read::kind(contender, Kind::Contender, "contender")?;
             let fence = objects::contender_fence(contender)?;
             let fence = fence.ok_or_else(|| read::closed("the contender"))?;
             let fence = fence.ok_or_else(not_leader)?;
-            if !election.is_null() {
-                let text = fence.election.as_str().as_bytes();
-                read::output(election, "election")?.write(buffers::hand_out(text));
+            if let Some(election) = election {
+                election.write(buffers::hand_out(fence.election.as_str().as_bytes()));
             }
             *epoch = fence.epoch.0;
             Ok(())

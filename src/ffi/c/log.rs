@@ -68,8 +68,9 @@ pub unsafe extern "C" fn ls_log_next(record: *mut ls_log_record, error: *mut ls_
 }
 
 /// Has log records called back on a thread of the library, within a tenth of a second, one at a
-/// time; in place of the callback set before, if any. A null `callback` ends it. Every function may
-/// be called from inside. The record is the library's, and is gone when the callback returns.
+/// time; in place of the callback set before, if any, whose last call may still be running. A null
+/// `callback` ends it. Every function may be called from inside. The record is the library's, and is
+/// gone when the callback returns.
 ///
 /// `finalizer`, which may be null, is called with `user_data` once, after another call has ended
 /// this and the last callback has returned. Where this call fails it is not called, nor with a null
@@ -87,6 +88,8 @@ pub unsafe extern "C" fn ls_log_on_record(
     unsafe {
         answer(error, || {
             let mut new = None;
+            // Held until it is set, so that a record that is called back at once finds it set.
+            let mut place = SINK.lock();
             if callback.is_some() {
                 let user = UserData::new(user_data, finalizer);
                 let (stopped, stop) = (Mutex::new(false), Condvar::new());
@@ -101,7 +104,8 @@ pub unsafe extern "C" fn ls_log_on_record(
                 }
                 new = Some(sink);
             }
-            let old = std::mem::replace(&mut *SINK.lock(), new);
+            let old = std::mem::replace(&mut *place, new);
+            drop(place);
             if let Some(old) = old {
                 *old.stopped.lock() = true;
                 old.stop.notify_all();

@@ -62,6 +62,12 @@ pub(super) fn output<T>(place: *mut T, name: &str) -> Result<*mut T, Failure> {
     Ok(place)
 }
 
+/// Where a result is to be written for those who want it. To be asked before anything is done: what
+/// is done can't be called off where there turns out to be no such place.
+pub(super) fn optional_output<T>(place: *mut T, name: &str) -> Result<Option<*mut T>, Failure> {
+    if place.is_null() { Ok(None) } else { output(place, name).map(Some) }
+}
+
 /// Checks the size that the caller set in a struct.
 ///
 /// # Safety

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::ffi::c_char;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::answer::{Failure, answer};
-use super::constants::{LS_END, LS_NOT_FOUND};
+use super::constants::{LS_END, LS_NOT_FOUND, LS_UNREACHABLE};
 use super::types::{ls_bytes, ls_client, ls_entry, ls_error, ls_list};
 use super::{buffers, read};
 use crate::core::error::Error;
@@ -66,6 +67,7 @@ pub unsafe extern "C" fn ls_store_get(
     unsafe {
         answer(error, || {
             let value = read::output(value, "value")?;
+            let version = read::optional_output(version, "version")?;
             let client = read::kind(client, Kind::Client, "client")?;
             let election = read::name(election, election_length, "election")?;
             let key = read::name(key, key_length, "key")?;
@@ -73,9 +75,7 @@ pub unsafe extern "C" fn ls_store_get(
             let Some(entry) = entry else {
                 return Err(Failure::new(LS_NOT_FOUND, format!("'{key}' is not there")));
             };
-            if !version.is_null() {
-                *read::output(version, "version")? = entry.version.0;
-            }
+            put(version, entry.version.0);
             value.write(buffers::hand_out(&entry.value));
             Ok(())
         })
@@ -108,16 +108,32 @@ pub unsafe extern "C" fn ls_store_list(
             let prefix = read::name(prefix, prefix_length, "prefix")?.to_owned();
             let rest = Rest { entries: VecDeque::new(), after: None, more: true };
             let list = List { client, election, prefix, values, rest: Mutex::new(rest) };
-            list.fetch(&mut list.rest.lock(), timeout_ms)?;
+            list.fetch(&mut list.rest.lock(), read::timeout(timeout_ms))?;
             *place = LISTS.insert(list);
             Ok(())
         })
     }
 }
 
+/// What comes next in a list.
+enum Next {
+    Entry(PageEntry),
+    End,
+    /// Another thread waits for a page, and has done so for the whole time-out.
+    Busy,
+}
+
 impl List {
-    fn fetch(&self, rest: &mut Rest, timeout_ms: u32) -> Result<(), Error> {
-        let timeout = read::timeout(timeout_ms);
+    fn next(&self, timeout: Duration) -> Result<Next, Error> {
+        let begin = Instant::now();
+        let Some(mut rest) = self.rest.try_lock_for(timeout) else { return Ok(Next::Busy) };
+        if rest.entries.is_empty() && rest.more {
+            self.fetch(&mut rest, timeout.saturating_sub(begin.elapsed()))?;
+        }
+        Ok(rest.entries.pop_front().map_or(Next::End, Next::Entry))
+    }
+
+    fn fetch(&self, rest: &mut Rest, timeout: Duration) -> Result<(), Error> {
         let after = rest.after.as_deref();
         let page = objects::store_page(
             self.client,
@@ -152,15 +168,15 @@ pub unsafe extern "C" fn ls_list_next(
         answer(error, || {
             let place = read::sized(entry, |entry| &raw const (*entry).size, "entry")?;
             let list = read::kind(list, Kind::List, "list")?;
-            let next = LISTS.call(list, |list| {
-                let mut rest = list.rest.lock();
-                if rest.entries.is_empty() && rest.more {
-                    list.fetch(&mut rest, timeout_ms)?;
+            let next = match LISTS.call(list, |list| list.next(read::timeout(timeout_ms)))? {
+                Some(Next::Entry(entry)) => entry,
+                Some(Next::End) => return Err(Failure::new(LS_END, "there are no more entries")),
+                Some(Next::Busy) => {
+                    let text = "another thread waits for the list's next page";
+                    return Err(Failure::new(LS_UNREACHABLE, text));
                 }
-                Ok(rest.entries.pop_front())
-            })?;
-            let next = next.ok_or_else(|| read::closed("the list"))?;
-            let next = next.ok_or_else(|| Failure::new(LS_END, "there are no more entries"))?;
+                None => return Err(read::closed("the list")),
+            };
             let key = buffers::hand_out(next.key.as_str().as_bytes());
             buffers::replace(&raw mut (*place).key, key);
             buffers::replace(&raw mut (*place).value, buffers::hand_out(&next.value));
@@ -207,12 +223,14 @@ pub unsafe extern "C" fn ls_store_create(
     // SAFETY: as the header says.
     unsafe {
         answer(error, || {
+            let version = read::optional_output(version, "version")?;
             let election = read::name(election, election_length, "election")?;
             let key = read::name(key, key_length, "key")?;
             let value = read_value(value, value_length)?;
             let change = Change { kind: objects::CREATE, election, epoch, key, at: 0, value };
             let written = change.write(client, timeout_ms)?;
-            put(version, written.revision.0)
+            put(version, written.revision.0);
+            Ok(())
         })
     }
 }
@@ -238,12 +256,14 @@ pub unsafe extern "C" fn ls_store_replace(
     // SAFETY: as the header says.
     unsafe {
         answer(error, || {
+            let version = read::optional_output(version, "version")?;
             let election = read::name(election, election_length, "election")?;
             let key = read::name(key, key_length, "key")?;
             let value = read_value(value, value_length)?;
             let change = Change { kind: objects::REPLACE, election, epoch, key, at, value };
             let written = change.write(client, timeout_ms)?;
-            put(version, written.revision.0)
+            put(version, written.revision.0);
+            Ok(())
         })
     }
 }
@@ -292,12 +312,14 @@ pub unsafe extern "C" fn ls_store_delete_prefix(
     // SAFETY: as the header says.
     unsafe {
         answer(error, || {
+            let deleted = read::optional_output(deleted, "deleted")?;
             let election = read::name(election, election_length, "election")?;
             let key = read::name(prefix, prefix_length, "prefix")?;
             let (kind, value) = (objects::DELETE_PREFIX, Bytes::new());
             let change = Change { kind, election, epoch, key, at: 0, value };
             let written = change.write(client, timeout_ms)?;
-            put(deleted, written.deleted)
+            put(deleted, written.deleted);
+            Ok(())
         })
     }
 }
@@ -368,12 +390,10 @@ pub(super) unsafe fn read_value(value: *const c_char, length: usize) -> Result<B
 /// Writes a number for those who want it.
 ///
 /// # Safety
-/// `place` is null or can be written.
-pub(super) unsafe fn put(place: *mut u64, number: u64) -> Result<(), Failure> {
-    if place.is_null() {
-        return Ok(());
+/// The place is one that [`read::optional_output`] has let pass.
+pub(super) unsafe fn put(place: Option<*mut u64>, number: u64) {
+    if let Some(place) = place {
+        // SAFETY: as the caller says.
+        unsafe { *place = number };
     }
-    // SAFETY: as the caller says.
-    unsafe { *read::output(place, "the number")? = number };
-    Ok(())
 }

@@ -200,6 +200,8 @@ pub unsafe extern "C" fn ls_transaction_commit(
     // SAFETY: as the header says.
     unsafe {
         answer(error, || {
+            let version = read::optional_output(version, "version")?;
+            let deleted = read::optional_output(deleted, "deleted")?;
             let transaction = read::kind(transaction, Kind::Transaction, "transaction")?;
             let found =
                 TRANSACTIONS.call(transaction, |t| Ok((t.client, t.changes.lock().clone())))?;
@@ -207,8 +209,9 @@ pub unsafe extern "C" fn ls_transaction_commit(
             let Changes { fences, operations } = changes;
             let timeout = read::timeout(timeout_ms);
             let written = objects::store_write(client, fences, operations, timeout)?;
-            put(version, written.revision.0)?;
-            put(deleted, written.deleted)
+            put(version, written.revision.0);
+            put(deleted, written.deleted);
+            Ok(())
         })
     }
 }

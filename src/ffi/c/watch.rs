@@ -40,7 +40,7 @@ pub unsafe extern "C" fn ls_watch_open(
     }
 }
 
-/// Ends a watch. A callback that has begun is not waited for. Does nothing if it was closed, and
+/// Ends a watch. A callback that is on its way is not waited for. Does nothing if it was closed, and
 /// nothing for 0.
 ///
 /// LS_INTERNAL: it is closed all the same.

@@ -20,16 +20,19 @@ use crate::core::error::Error;
 use crate::core::ids::{Epoch, LeaderInformation, LeaderSessionId};
 use crate::core::store::Fence;
 use crate::server::LeaderServer;
+use crate::sync::shared;
 
 pub use store::{
     CREATE, DELETE, DELETE_PREFIX, DELETE_VERSION, REPLACE, check_values, client_election_of,
     operation, store_get, store_page, store_write,
 };
 
-static SERVERS: Table<LeaderServer> = Table::new();
-static CLIENTS: Table<LeaderClient> = Table::new();
-static CONTENDERS: Table<Owned<Contender>> = Table::new();
-static WATCHES: Table<Owned<Watch>> = Table::new();
+shared! {
+    static SERVERS: Table<LeaderServer> = Table::new();
+    static CLIENTS: Table<LeaderClient> = Table::new();
+    static CONTENDERS: Table<Owned<Contender>> = Table::new();
+    static WATCHES: Table<Owned<Watch>> = Table::new();
+}
 
 /// The longest wait of [`client_poll`].
 const LONGEST_POLL: Duration = Duration::from_secs(1);

@@ -36,10 +36,9 @@ fn an_address_that_is_too_long_is_refused() {
     let (id, _) = contenders.register(name("dispatcher")).expect("the first");
     contenders.handle_granted(&name("process"), 1, ID);
     let long = Bytes::from(vec![b'x'; MAX_ADDRESS + 1]);
-    assert_eq!(contenders.confirm(id, ID, long, true), Confirmed::TooLong);
-    assert_eq!(contenders.confirm(id, ID, Bytes::new(), false), Confirmed::NotLeader, "deadlines");
+    assert_eq!(contenders.confirm(id, ID, long), Confirmed::TooLong);
     let longest = Bytes::from(vec![b'x'; MAX_ADDRESS]);
-    assert!(matches!(contenders.confirm(id, ID, longest, true), Confirmed::Recorded(_)));
+    assert!(matches!(contenders.confirm(id, ID, longest), Confirmed::Recorded(_)));
 }
 
 /// A misconfiguration is told once, and again only if it is another.
