@@ -1,9 +1,9 @@
 //! The store is linearizable: of every key that several write and read, the history that its users
 //! saw is held against a store that does one thing after the other, by stateright's
 //! `LinearizabilityTester` (MIT; chosen over a checker of our own, which nobody else has tried, and
-//! over todc-utils, which has no operations without an answer). It searches all orders, so histories
-//! are bounded: the first [`MOST`] operations of a key. Of a linearizable history every beginning is
-//! so, too, with what is not answered by then on its way.
+//! over todc-utils, which has no operations without an answer). It searches all orders, so
+//! histories are bounded: the first [`MOST`] operations of a key. Of a linearizable history every
+//! beginning is so, too, with what is not answered by then on its way.
 //!
 //! Shown to fail with reads that are answered of what is not recorded and then lost, with a replace
 //! that does not look at the version, and with a retry that is applied again.

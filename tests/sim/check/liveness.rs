@@ -51,9 +51,10 @@ impl World {
         }
     }
 
-    /// P4, from when nothing is broken any more: how long it may take until somebody leads. A silent
-    /// leader's session ends within its time-out, and a server that remembers nothing waits for the
-    /// longest that it accepts (R12); one tick, and whoever is to lead must have come back meanwhile.
+    /// P4, from when nothing is broken any more: how long it may take until somebody leads. A
+    /// silent leader's session ends within its time-out, and a server that remembers nothing waits
+    /// for the longest that it accepts (R12); one tick, and whoever is to lead must have come back
+    /// meanwhile.
     pub fn time_to_lead(&self) -> Duration {
         let remembers = self.disk.is_some() && self.status().remote_grants_in_ms == 0;
         let session = self.settled().session_timeout;

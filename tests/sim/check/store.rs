@@ -1,11 +1,11 @@
 //! P2: no write is applied under an epoch after a later one was granted. R16: applied once, told as
 //! it was; what is said not to have been applied never is.
 //!
-//! Every write creates a key of its own (but for those of [`super::linearizable`]), and some delete by prefix, so that one applied twice shows:
-//! as `Exists` of a key that nobody else creates, or as a store that holds other keys than what was
-//! applied makes. Shown to fail with the answers looked up after the epoch, with the answers
-//! dropped at the end of a session, and with a grant that does not raise the fence.
-
+//! Every write creates a key of its own (but for those of [`super::linearizable`]), and some delete
+//! by prefix, so that one applied twice shows: as `Exists` of a key that nobody else creates, or as
+//! a store that holds other keys than what was applied makes. Shown to fail with the answers looked
+//! up after the epoch, with the answers dropped at the end of a session, and with a grant that does
+//! not raise the fence.
 use std::collections::{BTreeMap, BTreeSet};
 
 use leaderserver::core::error::Error;

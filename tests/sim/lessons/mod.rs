@@ -1,5 +1,5 @@
-//! What went wrong elsewhere, where the core decides it: each test carries its reference. All of them,
-//! by number, are listed in `tests/named.rs`.
+//! What went wrong elsewhere, where the core decides it: each test carries its reference. All of
+//! them, by number, are listed in `tests/named.rs`.
 
 mod liveness;
 mod safety;

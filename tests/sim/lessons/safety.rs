@@ -1,5 +1,5 @@
-//! Lessons 3 to 16: what made two lead, or let somebody write who should not. Lessons 1 and 14 are in
-//! [`crate::store`], lesson 2 is in [`crate::rules`].
+//! Lessons 3 to 16: what made two lead, or let somebody write who should not. Lessons 1 and 14 are
+//! in [`crate::store`], lesson 2 is in [`crate::rules`].
 
 use bytes::Bytes;
 use leaderserver::core::config::{Mode, Timing};
@@ -189,8 +189,8 @@ fn lesson_6_a_task_that_hangs_does_not_lead_on() {
 }
 
 /// FLINK-10333, and Flink on Kubernetes to this day: checkpoint pointers written without a look at
-/// the leadership. A write that names no epoch is none, and one that names another election's is not
-/// that of the key.
+/// the leadership. A write that names no epoch is none, and one that names another election's is
+/// not that of the key.
 #[test]
 fn lesson_13_no_write_without_an_epoch() {
     let (mut world, [(a, of_a), _]) = leader_and_follower(Setup::default());
