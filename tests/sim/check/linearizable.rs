@@ -5,8 +5,8 @@
 //! histories are bounded: the first [`MOST`] operations of a key. Of a linearizable history every
 //! beginning is so, too, with what is not answered by then on its way.
 //!
-//! Shown to fail with reads that are answered of what is not recorded and then lost, with a replace
-//! that does not look at the version, and with a retry that is applied again.
+//! Shown to fail with a replace that does not look at the version (seed 56 of the walk). Reads of
+//! what is not recorded and retries that are applied again are found by others first (R11, R16).
 
 use std::collections::{BTreeMap, BTreeSet};
 
