@@ -74,10 +74,8 @@ impl Desk {
         let mut said = Vec::new();
         while let Some(output) = self.service.poll_output() {
             match output {
-                Output::Send { to, message } => {
-                    if !self.closed.contains(&to.0) {
-                        said.push((to.0, message));
-                    }
+                Output::Send { to, message } if !self.closed.contains(&to.0) => {
+                    said.push((to.0, message));
                 }
                 Output::Close { conn } => {
                     self.closed.insert(conn.0);

@@ -50,7 +50,7 @@ pub fn any(seed: u64, loud: bool, rng: &mut ChaCha8Rng) -> Setup {
 pub fn components(rng: &mut ChaCha8Rng) -> Vec<String> {
     let mut components: Vec<String> =
         ["dispatcher", "resource_manager", "rest_server"].map(str::to_owned).into();
-    if rng.next_u64() % 8 == 0 {
+    if rng.next_u64().is_multiple_of(8) {
         let jobs = 3 + rng.next_u64() % 30;
         components.extend((0..jobs).map(|job| format!("job-{job}")));
     }
