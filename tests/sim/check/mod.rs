@@ -122,7 +122,10 @@ impl Truth {
                 let Some((id, _)) = welcome.session else { return };
                 // It counts from the hello: the welcome may have waited for the disk.
                 let renewed = self.hellos.get(&link).copied().unwrap_or(now);
-                let session = SessionTruth::new(process, link, renewed, welcome);
+                let mut session = SessionTruth::new(process, link, renewed, welcome);
+                // It may have been resumed again while this one waited.
+                let former = self.sessions.get(&(era, id)).map(|former| former.asked);
+                session.asked = session.asked.max(former.unwrap_or_default());
                 for leading in &welcome.leading {
                     self.eras.entry(leading.id).or_insert(era);
                 }
