@@ -1,8 +1,8 @@
 /*
  * Peers that go away while they are written to: the host has SIGPIPE as it is at first, which ends
- * a process, and lives. Both ways, and each time with a write that finds the connection closed:
+ * a process, and lives.
  *
- * - a client writes to a peer that takes a connection and resets it at once, or a little later;
+ * - clients write to a peer that takes connections and resets them at once, or a little later;
  * - a client writes large values while its server is stopped;
  * - a server writes large pages to a client that is killed.
  */
@@ -18,11 +18,13 @@
 
 #define LARGE (512 * 1024)
 #define ROUNDS 5
+#define MANY 100
 
 static char large[LARGE];
 static atomic_int resets, writes, over;
 
-/* Takes connections, reads from every second one what there is at once, and resets them all. */
+/* Takes connections, ends its half and resets them: after that a write raises SIGPIPE, unless it is
+   told not to. Every fourth may say something first. */
 static void *reset(void *argument) {
     const int listening = *(const int *)argument;
     const struct linger at_once = {1, 0};
@@ -32,9 +34,10 @@ static void *reset(void *argument) {
         if (taken < 0) {
             return NULL;
         }
-        if (atomic_load(&resets) % 2) {
+        if (atomic_load(&resets) % 4 == 3) {
             CHECK(recv(taken, some, sizeof some, 0) >= 0);
         }
+        CHECK(shutdown(taken, SHUT_WR) == 0);
         CHECK(setsockopt(taken, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
         CHECK(close(taken) == 0);
         atomic_fetch_add(&resets, 1);
@@ -47,24 +50,30 @@ static void write_to_one_that_resets(void) {
     socklen_t length = sizeof address;
     int listening = socket(AF_INET, SOCK_STREAM, 0);
     ls_contender contender = 0;
-    ls_client client;
+    ls_client clients[MANY];
     pthread_t thread;
     char endpoint[64];
+    int index;
 
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     CHECK(bind(listening, (struct sockaddr *)&address, sizeof address) == 0);
-    CHECK(listen(listening, 16) == 0);
+    CHECK(listen(listening, MANY) == 0);
     CHECK(getsockname(listening, (struct sockaddr *)&address, &length) == 0);
     CHECK(pthread_create(&thread, NULL, reset, &listening) == 0);
     snprintf(endpoint, sizeof endpoint, "leader://127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
-    client = open_shared(endpoint);
-    MUST(ls_contender_open(client, "a", 1, NULL, NULL, &contender, &error));
-    while (atomic_load(&resets) < 4) {
-        ls_bytes status = LS_BYTES_INIT;
-        MUST_FAIL(LS_UNREACHABLE, ls_client_status(client, 50, &status, &error));
+    /* Many at once, so that some are reset before they have written anything. */
+    for (index = 0; index < MANY; index++) {
+        clients[index] = open_shared(endpoint);
+        MUST(ls_contender_open(clients[index], "a", 1, NULL, NULL, &contender, &error));
     }
-    MUST(ls_client_close(client, 0, &error));
+    while (atomic_load(&resets) < 3 * MANY) {
+        ls_bytes status = LS_BYTES_INIT;
+        MUST_FAIL(LS_UNREACHABLE, ls_client_status(clients[0], 50, &status, &error));
+    }
+    for (index = 0; index < MANY; index++) {
+        MUST(ls_client_close(clients[index], 0, &error));
+    }
     CHECK(shutdown(listening, SHUT_RDWR) == 0);
     CHECK(pthread_join(thread, NULL) == 0 && close(listening) == 0);
 }
@@ -158,6 +167,8 @@ static reader fork_reader(void) {
     made.child = fork();
     CHECK(made.child >= 0);
     if (made.child == 0) {
+        /* Else it would not be told that this process has ended. */
+        CHECK(close(orders[1]) == 0 && close(begun[0]) == 0);
         list_until_killed(orders[0], begun[1]);
     }
     CHECK(close(orders[0]) == 0 && close(begun[1]) == 0);

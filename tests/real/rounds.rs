@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::cell::{COMPONENTS, Cell};
 use crate::check::{check, listed};
 use crate::faults::plan;
-use crate::timing::{MENDED, PATIENCE, Timing};
+use crate::timing::{Bound, Timing};
 
 /// Between two operations on the store.
 const STEP: Duration = Duration::from_millis(8);
@@ -120,21 +120,22 @@ fn run_round(cell: &mut Cell, seed: u64, tally: &Mutex<Tally>) -> Result<(), Vec
 /// P4 and P6: soon somebody leads each component, all watchers know, and what the leader writes is
 /// what everybody reads. Answers when all had a leader who could write.
 fn all_is_well(cell: &mut Cell) -> Result<Duration, Vec<String>> {
-    let started = Instant::now();
+    let mut bound = Bound::new();
     let mut written: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     let mut led = None;
     loop {
         cell.keep_up();
         let missing = missing(cell, &mut written);
         if led.is_none() && written.len() == COMPONENTS.len() {
-            led = Some(started.elapsed());
+            led = Some(bound.elapsed());
         }
         match (missing, led) {
             (None, Some(led)) => break everybody_reads(cell, &written).map(|()| led),
-            (Some(missing), _) if started.elapsed() > MENDED => {
+            (Some(missing), _) if bound.is_over() => {
                 let mut found = check(&cell.history.events());
                 found.extend(cell.troubles());
-                found.push(format!("P4: {missing}, {MENDED:?} after everything was mended"));
+                let after = bound.elapsed();
+                found.push(format!("P4: {missing}, {after:.0?} after everything was mended"));
                 break Err(found);
             }
             _ => cell.view.wait(&cell.history, STEP),
@@ -189,27 +190,33 @@ fn everybody_reads(
         let operation = written[component].1;
         let version = cell.view.answer(operation).map(|(_, version, _)| *version);
         for life in &lives {
-            let read = cell.ask(*life, component, None);
-            let started = Instant::now();
-            let (status, _, value) = loop {
-                if let Some(answer) = cell.view.answer(read) {
-                    break answer.clone();
-                }
-                if started.elapsed() > PATIENCE {
-                    return Err(vec![format!("process {life} has no answer to a read")]);
-                }
-                cell.view.wait(&cell.history, STEP);
-            };
+            let value = read(cell, *life, component)?;
             // A write that was on its way may have come after it.
             let newest = listed(&value).map(|(_, version, _)| version).max();
-            if status != "LS_OK" || newest < version {
+            if newest < version {
                 return Err(vec![format!(
-                    "P2: process {life} reads {value} ({status}), and {version:?} was written"
+                    "P2: process {life} reads {value}, and {version:?} was written"
                 )]);
             }
         }
     }
     Ok(())
+}
+
+/// Has somebody read until there is an answer.
+fn read(cell: &mut Cell, life: usize, component: &str) -> Result<String, Vec<String>> {
+    let mut bound = Bound::new();
+    let mut operation = cell.ask(life, component, None);
+    loop {
+        match cell.view.answer(operation) {
+            Some((status, _, value)) if status == "LS_OK" => return Ok(value.clone()),
+            Some(_) => operation = cell.ask(life, component, None),
+            None => cell.view.wait(&cell.history, STEP),
+        }
+        if bound.is_over() {
+            return Err(vec![format!("P4: process {life} has no answer to a read")]);
+        }
+    }
 }
 
 impl Tally {

@@ -36,7 +36,8 @@ impl Server {
         let said = File::options().create(true).append(true).open(&self.log).unwrap();
         let mut command = Command::new(&Built::get().program);
         command
-            .args(["serve", "--cold", "--listen", &self.listen, "--data"])
+            .args(["serve", "--cold", "--max-session-timeout", "5m"])
+            .args(["--listen", &self.listen, "--data"])
             .arg(&self.data)
             .stdin(Stdio::null())
             .stdout(said.try_clone().unwrap())

@@ -34,6 +34,9 @@ pub fn check(events: &[Event]) -> Vec<String> {
                 }
                 of.leads = false;
             }
+            Event::Done { status, .. } if status == "LS_CLOSED" => {
+                found.push(format!("nobody has closed the client: {event:?}"));
+            }
             Event::Failed { .. } => found.push(format!("nothing here can fail: {event:?}")),
             Event::Confirmed { status, .. }
                 if !["LS_OK", "LS_NOT_LEADER", "NOT_LEADER", "LS_CLOSED", "CLOSED"]
