@@ -77,6 +77,16 @@ test-install: native ## what `make install` leaves, used as the README says
 	$(MAKE) --no-print-directory install PREFIX=$(CURDIR)/target/install
 	tools/check-install target/install $(VERSION)
 
+# How many seeds `make sim` walks, from which on, or the one that it replays with its trace.
+SEEDS ?= 1000000
+FROM  ?= 1
+SEED  ?=
+
+.PHONY: sim
+sim: ## the simulation over SEEDS seeds on all cores, or SEED=7 alone with its trace
+	SEED=$(SEED) SEEDS=$(SEEDS) FROM=$(FROM) $(CARGO) test --locked --profile sim --test sim -- \
+	    --exact walk::run::many_seeds --nocapture
+
 # Both are part of test-rust; here they go further.
 PREEMPTIONS ?= 3
 ROUNDS      ?= 1000

@@ -48,7 +48,7 @@ fn a_sound_world_passes() {
 
 /// A client's clock that runs 5 % slow: its lease outlives the server's patience.
 #[test]
-fn clocks_beyond_the_bound_are_caught() {
+fn r5_clocks_beyond_the_bound_are_caught() {
     let found = broken(|world, [a, _]| {
         let now = world.now;
         let shown = world.moment(a).as_nanos();
@@ -63,11 +63,26 @@ fn clocks_beyond_the_bound_are_caught() {
 
 /// Somebody on the path forges a FIN: the server counts the grace, the client sees nothing.
 #[test]
-fn a_forged_fin_is_caught() {
+fn r5_a_forged_fin_is_caught() {
     let found = broken(|world, [a, _]| {
         let link = world.links_of(a)[0];
         world.server_input(server::Input::Ended(link, ConnectionEnd::Peer));
         world.run_for(ms(5000));
+    });
+    assert_eq!(found, "P1");
+}
+
+/// A guest whose hypervisor pauses it and its clock: then P2 alone protects, and it does.
+#[test]
+fn r5_a_clock_that_stands_still_is_caught() {
+    let found = broken(|world, [a, _]| {
+        let link = world.links_of(a)[0];
+        world.lose(link);
+        let shown = world.moment(a).as_nanos();
+        world.pause(a, ms(15_000));
+        world.run_for(ms(14_999));
+        world.processes[a].clock = Clock::new(shown.saturating_sub(world.now), 0);
+        world.run_for(ms(1000));
     });
     assert_eq!(found, "P1");
 }

@@ -102,6 +102,11 @@ impl Disk {
         }
     }
 
+    /// Whether there is anything in a store.
+    pub fn has_keys(&self) -> bool {
+        self.known.keys().any(|key| matches!(key, RecordKey::Entry { .. }))
+    }
+
     fn apply(&mut self, changes: &[Change]) {
         self.commits += 1;
         for Change { key, value } in changes {
@@ -159,6 +164,10 @@ impl World {
         }
         batch.over = true;
         let full = disk.full;
+        if full {
+            self.truth.seen.count("a batch fails");
+        }
+        let batch = disk.in_flight.as_mut().expect("looked up above");
         if !full || one_in_four {
             // Where the sync failed, it may be there all the same.
             let mut changes = std::mem::take(&mut batch.changes);
@@ -191,7 +200,12 @@ impl World {
     /// Kills the server if this is the point at which it was to be killed.
     pub(crate) fn trap(&mut self, point: Trap) {
         let trapped = self.disk.as_mut().and_then(|disk| disk.trap.take_if(|trap| *trap == point));
-        if trapped.is_some() {
+        if let Some(trap) = trapped {
+            self.count(match trap {
+                Trap::Before => "fault: the server is killed once a batch is handed over",
+                Trap::Between => "fault: the server is killed before it hears of a batch",
+                Trap::After => "fault: the server is killed after it has said what waited",
+            });
             // Not from within its own step.
             self.after(0, Event::KillServer { life: self.lives });
         }
@@ -207,6 +221,11 @@ impl World {
         {
             let number = batch.number;
             self.say("crash", [number, u64::from(keeps)], || format!("{number} kept: {keeps}"));
+            self.count(if keeps {
+                "a crash leaves the batch that was on its way"
+            } else {
+                "a crash loses the batch that was on its way"
+            });
             if keeps {
                 self.carry_out_batch(&batch.changes);
             }
@@ -234,6 +253,7 @@ impl World {
 
     /// Nothing is finished until it is told to go on.
     pub fn stall_disk(&mut self) {
+        self.count("fault: the disk stands still");
         self.say("disk stalls", [0; 2], String::new);
         self.disk().stalled = true;
     }
@@ -254,6 +274,9 @@ impl World {
     }
 
     pub fn fill_disk(&mut self, full: bool) {
+        if full {
+            self.count("fault: the disk is full");
+        }
         self.say("disk full", [u64::from(full), 0], || format!("{full}"));
         self.disk().full = full;
     }

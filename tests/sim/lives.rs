@@ -8,7 +8,8 @@ use leaderserver::core::name_service::NameService;
 use rand_chacha::rand_core::RngCore;
 
 use crate::clock::{Clock, SEC, nanos};
-use crate::net::Route;
+use crate::disk::Disk;
+use crate::net::{Direction, Route};
 use crate::process::Process;
 use crate::server::ServerProcess;
 use crate::world::{Event, World};
@@ -36,8 +37,13 @@ impl World {
 
     /// Starts a server: one that remembers nothing or, where there is a disk, what is on it.
     pub fn start_server(&mut self, cold: bool) {
-        let wall = WALL_CLOCK_MS + self.now / 1_000_000;
+        let wall = self.wall_clock();
         self.start_server_with(cold, Epoch(wall));
+    }
+
+    /// What a wall clock shows that nobody has set, in milliseconds.
+    pub fn wall_clock(&self) -> u64 {
+        WALL_CLOCK_MS + self.now / 1_000_000
     }
 
     /// Starts a server whose wall clock gives this epoch.
@@ -73,12 +79,22 @@ impl World {
         self.server = Some(ServerProcess::new(service, clock));
         if self.disk.is_some() && !self.record_at_start() {
             // It says so and ends.
+            self.count("a server does not start, for its disk takes nothing");
             self.say("server refuses to start", [0; 2], String::new);
             self.era -= u64::from(!goes_on);
             self.server = None;
             return;
         }
+        self.count(match (goes_on, self.disk.is_some()) {
+            (true, _) => "a server goes on with what its disk has",
+            (false, true) => "a server begins with a new data directory",
+            (false, false) => "a server begins that remembers nothing",
+        });
         self.truth.server_started(self.era, incarnation);
+        self.truth.eras_of_lives.insert(self.lives, self.era);
+        if !goes_on && self.disk.as_ref().is_some_and(Disk::has_keys) {
+            self.truth.history.inherited.insert(self.era);
+        }
         if goes_on {
             self.sessions_go_on();
             self.check_restored();
@@ -90,6 +106,11 @@ impl World {
 
     /// kill -9; with `host`, the power of its host fails, and nobody is told.
     pub fn kill_server(&mut self, host: bool) {
+        self.count(if host {
+            "fault: the server's host is lost"
+        } else {
+            "fault: the server is killed"
+        });
         self.say("server killed", [u64::from(host), 0], || format!("with its host: {host}"));
         self.crash_disk();
         self.server = None;
@@ -120,6 +141,7 @@ impl World {
     /// Stops it as an operator does: first it ends granting, then it has all recorded, then it
     /// closes its listener. A durable one has stopped when it is gone.
     pub fn stop_server(&mut self) {
+        self.count("fault: the server is stopped");
         self.say("server stops", [0; 2], String::new);
         self.run_server();
         let now = self.now;
@@ -155,12 +177,27 @@ impl World {
     }
 
     pub fn pause_server(&mut self, duration: Duration) {
+        self.count("fault: the server is stopped for a while and goes on");
+        self.pause_server_for(duration);
+    }
+
+    /// Its whole machine is suspended: what is sent to it comes some retransmission later.
+    pub fn suspend_server(&mut self, duration: Duration) {
+        self.count("fault: the server's machine is suspended");
+        self.net.host_suspended = true;
+        self.pause_server_for(duration);
+    }
+
+    fn pause_server_for(&mut self, duration: Duration) {
         self.say("server paused", [nanos(duration), 0], || format!("{duration:?}"));
         self.server.as_mut().expect("a server runs").paused = true;
         self.after(nanos(duration), Event::WakeServer);
     }
 
     pub(crate) fn wake_server(&mut self) {
+        if std::mem::take(&mut self.net.host_suspended) {
+            (0..self.processes.len()).for_each(|i| self.retransmit(i, Direction::ToServer));
+        }
         let Some(server) = &mut self.server else { return };
         if !std::mem::take(&mut server.paused) {
             return;

@@ -8,26 +8,31 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`world`] | the queue of events, and what a test calls |
-//! | [`net`], [`server`], [`process`], [`users`] | what the shells do around the machines |
+//! | [`net`], [`server`], [`process`], [`outputs`], [`users`] | what the shells do |
 //! | [`disk`] | what outlives a durable server |
 //! | [`life`], [`lives`] | what befalls processes and servers |
+//! | [`ambush`] | what befalls them at the worst moment |
 //! | [`check`] | one invariant a file |
 //! | [`walk`] | the random walk: `SEEDS=n` for more of it, `SEED=n` for one, with its trace |
-//! | [`promises`], [`rules`], [`lessons`] | named schedules |
+//! | [`coverage`] | what a walk must come by, and how often it did |
+//! | [`promises`], [`rules`], [`lessons`] | named schedules, a file per promise |
 //! | [`machines`] | the machines by themselves, and what comes from who keeps to no rule |
 //! | [`bites`] | what the checks catch when an assumption is broken |
 //!
 //! A seed that fails is run again with its trace, which is what the test prints.
 
+mod ambush;
 mod bites;
 mod check;
 mod clock;
+mod coverage;
 mod disk;
 mod lessons;
 mod life;
 mod lives;
 mod machines;
 mod net;
+mod outputs;
 mod process;
 mod promises;
 mod rules;

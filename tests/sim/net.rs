@@ -41,6 +41,8 @@ pub struct Net {
     pub failing: BTreeMap<usize, Vec<String>>,
     /// The server's host answers nothing at all.
     pub host_down: bool,
+    /// It is suspended, and will go on.
+    pub host_suspended: bool,
 }
 
 /// One connection.
@@ -142,6 +144,8 @@ impl World {
         let blocked = |to| self.net.blocked.contains(&(process, to));
         let unreachable =
             self.net.host_down || blocked(Direction::ToServer) || blocked(Direction::ToClient);
+        let unreachable =
+            unreachable || self.net.host_suspended || self.processes[process].suspended;
         if unreachable && route != Route::Local {
             if tries == 4 {
                 return self.connect_failed(process, conn, Vec::new(), "timed out");
@@ -156,6 +160,7 @@ impl World {
                 return self.end_from_server(link);
             }
             let refused = vec![route.server_address().to_owned()];
+            self.count("connecting is refused, for nobody listens");
             return self.connect_failed(process, conn, refused, "connection refused");
         }
         let life = self.lives;
@@ -234,7 +239,12 @@ impl World {
     pub(crate) fn arrive(&mut self, id: u64, to: Direction) {
         loop {
             let Some(link) = self.net.links.get_mut(&id) else { return };
-            if link.route != Route::Local && self.net.blocked.contains(&(link.process, to)) {
+            let asleep = match to {
+                Direction::ToServer => self.net.host_suspended,
+                Direction::ToClient => self.processes[link.process].suspended,
+            };
+            let blocked = asleep || self.net.blocked.contains(&(link.process, to));
+            if link.route != Route::Local && blocked {
                 return;
             }
             match to {
@@ -344,6 +354,7 @@ impl World {
             return;
         }
         let (process, conn) = (link.process, link.conn);
+        self.count("fault: a connection is reset under its client");
         self.say("reset at client", [process as u64, conn.0], || format!("p{process} {conn:?}"));
         self.close_by_client(id);
         self.broken(process, conn);
@@ -353,6 +364,7 @@ impl World {
     /// The server cuts the connection: a slow reader, a limit.
     pub fn cut_by_server(&mut self, id: u64) {
         let (process, conn) = self.ends_of(id);
+        self.count("fault: the server cuts a connection");
         self.say("cut by server", [process as u64, conn.0], || format!("p{process} {conn:?}"));
         self.close_by_server(id);
     }
@@ -360,6 +372,7 @@ impl World {
     /// From now on nothing gets through this very connection, and neither end is told.
     pub fn lose(&mut self, id: u64) {
         let (process, conn) = self.ends_of(id);
+        self.count("fault: a connection is half-open, and neither end is told");
         self.say("lost", [process as u64, conn.0], || format!("p{process} {conn:?}"));
         let link = self.net.links.get_mut(&id).expect("links are kept");
         link.to_server = Pipe { dead: true, ..Pipe::default() };
@@ -368,6 +381,10 @@ impl World {
 
     /// Nothing gets through between a process and the server; it is not lost, but late.
     pub fn block(&mut self, process: usize, to: Direction) {
+        self.count(match to {
+            Direction::ToServer => "fault: nothing gets through to the server",
+            Direction::ToClient => "fault: nothing gets through to the client",
+        });
         self.say("blocked", [process as u64, to as u64], || format!("p{process} {to:?}"));
         self.net.blocked.insert((process, to));
     }
@@ -383,11 +400,21 @@ impl World {
         self.net.failing.remove(&process);
         for to in [Direction::ToServer, Direction::ToClient] {
             if self.net.blocked.remove(&(process, to)) {
-                for link in self.links_of(process) {
-                    let wait = self.pick((0, 200 * MS));
-                    self.after(wait, Event::Arrive { link, to });
-                }
+                self.retransmit(process, to);
             }
+        }
+    }
+
+    /// What waited on a process's connections arrives.
+    pub(crate) fn retransmit(&mut self, process: usize, to: Direction) {
+        let waits = |link: &Link| match to {
+            Direction::ToServer => !link.to_server.packets.is_empty(),
+            Direction::ToClient => !link.to_client.packets.is_empty(),
+        };
+        let its_own = self.net.links.iter().filter(|(_, l)| l.process == process && waits(l));
+        for link in its_own.map(|(id, _)| *id).collect::<Vec<_>>() {
+            let wait = self.pick((0, 200 * MS));
+            self.after(wait, Event::Arrive { link, to });
         }
     }
 

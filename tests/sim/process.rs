@@ -1,20 +1,21 @@
 //! A client's process: what the shell does around the session machine.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use leaderserver::core::config::Mode;
 use leaderserver::core::contenders::{Command, Contenders, RegistrationId};
 use leaderserver::core::error::Error;
-use leaderserver::core::ids::{ConnectionId, LeaderInformation, Name};
+use leaderserver::core::ids::{ConnectionId, Epoch, LeaderInformation, Name};
 use leaderserver::core::name_service::Peer;
 use leaderserver::core::session::{
-    Answer, ConnectFailure, Deadlines, Output, RequestKind, Session, Settings,
+    Answer, ConnectFailure, Deadlines, RequestKind, Session, Settings,
 };
 use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::ServerMessage;
 use rand_chacha::rand_core::RngCore;
 
+use crate::ambush::When;
 use crate::check::flapping::Watchdog;
 use crate::clock::Clock;
 use crate::net::Route;
@@ -30,6 +31,10 @@ pub struct Process {
     pub clock: Clock,
     pub alive: bool,
     pub paused: bool,
+    /// With its whole machine: nothing reaches it, and its timers stand still.
+    pub suspended: bool,
+    /// Its JVM collects garbage: native threads go on, its users do nothing.
+    pub collecting: bool,
     /// Closed by its user.
     pub closed: bool,
     pub session: Session,
@@ -44,6 +49,10 @@ pub struct Process {
     /// How often it has tried to connect.
     pub connects: u64,
     pub answers: Vec<(u64, Result<Answer, Error>)>,
+    /// The era of the server that it has heard last.
+    pub answered_in: u64,
+    /// The epochs under which its session machine has led.
+    pub led: BTreeSet<Epoch>,
     /// Whether its events are fetched (P9), and what waits for that.
     pub fetching: bool,
     pub unfetched: Vec<Event>,
@@ -51,11 +60,17 @@ pub struct Process {
     pub stalled: bool,
     inbox: VecDeque<Input>,
     asks: VecDeque<Ask>,
-    links: BTreeMap<ConnectionId, u64>,
+    pub(crate) links: BTreeMap<ConnectionId, u64>,
     scheduled: bool,
     generation: u64,
     timer: Option<u64>,
+    /// When its machine was last told something: what it wants to do now is of that moment.
+    pub driven: Moment,
+    /// The task was interrupted while it carried out what its machine wants, in answer to this.
+    pub(crate) busy: Option<Cause>,
     pub postponed: Vec<Event>,
+    /// What its users do once the garbage is collected.
+    pub uncollected: Vec<Event>,
 }
 
 /// What is known of a component, for those who begin to watch it.
@@ -123,6 +138,8 @@ impl World {
             clock,
             alive: true,
             paused: false,
+            suspended: false,
+            collecting: false,
             closed: false,
             session: Session::new(settings, true, seed),
             contenders: Contenders::new(self.setup.mode),
@@ -134,6 +151,8 @@ impl World {
             watchdog: Watchdog::default(),
             connects: 0,
             answers: Vec::new(),
+            answered_in: 0,
+            led: BTreeSet::new(),
             fetching: true,
             unfetched: Vec::new(),
             stall_generation: 0,
@@ -144,7 +163,10 @@ impl World {
             scheduled: false,
             generation: 0,
             timer: None,
+            driven: Moment::default(),
+            busy: None,
             postponed: Vec::new(),
+            uncollected: Vec::new(),
         });
         self.processes.len() - 1
     }
@@ -162,7 +184,7 @@ impl World {
     }
 
     /// What its users want waits in a queue, as what its connections bring: they go on meanwhile.
-    fn schedule(&mut self, i: usize) {
+    pub(crate) fn schedule(&mut self, i: usize) {
         let latency = self.latency();
         if !std::mem::replace(&mut self.processes[i].scheduled, true) {
             self.after(latency, Event::Run { process: i });
@@ -176,7 +198,7 @@ impl World {
         self.processes[i].scheduled = false;
         loop {
             let process = &mut self.processes[i];
-            if process.closed {
+            if process.closed || process.busy.is_some() {
                 return;
             }
             let cause = if let Some(input) = process.inbox.pop_front() {
@@ -189,7 +211,7 @@ impl World {
             self.turn(i, cause);
             if self.setup.one_at_a_time {
                 // Its users do something before it comes to the next.
-                if !self.processes[i].closed {
+                if !self.processes[i].closed && self.processes[i].busy.is_none() {
                     self.schedule(i);
                 }
                 break;
@@ -203,6 +225,7 @@ impl World {
         let now = self.now;
         let process = &mut self.processes[i];
         let moment = process.clock.at(now);
+        process.driven = moment;
         match input {
             Input::Connected(conn, link, peer) => {
                 process.links.insert(conn, link);
@@ -213,14 +236,21 @@ impl World {
                 process.session.handle_connect_failed(moment, conn, &failure);
             }
             Input::Message(conn, message) => {
-                if process.links.contains_key(&conn) {
+                if let Some(link) = process.links.get(&conn) {
                     process.watchdog.received(conn, &message);
+                    let life = self.net.links.get(link).map_or(0, |link| link.life);
+                    process.answered_in =
+                        self.truth.eras_of_lives.get(&life).copied().unwrap_or_default();
                 }
                 let cause = match &message {
                     ServerMessage::Value { .. } => Cause::Value,
                     ServerMessage::Welcome(_) => Cause::Welcome,
                     _ => Cause::Other,
                 };
+                if cause == Cause::Welcome {
+                    self.spring(When::Welcomed, i);
+                }
+                let process = &mut self.processes[i];
                 process.session.handle_message(moment, conn, message);
                 return cause;
             }
@@ -238,12 +268,14 @@ impl World {
         let now = self.now;
         let process = &mut self.processes[i];
         let moment = process.clock.at(now);
+        process.driven = moment;
         match ask {
             Ask::Command(command) => process.session.handle_command(moment, command),
             Ask::Watch(component) => process.session.handle_watch(moment, component),
             Ask::Unwatch(component) => process.session.handle_unwatch(moment, &component),
             Ask::Request(kind, timeout) => {
-                process.session.handle_request(moment, kind, timeout);
+                let request = process.session.handle_request(moment, kind.clone(), timeout);
+                self.truth.history.invoked(i, request, &process.namespace, &kind);
             }
             Ask::Bound(bound) => {
                 process.watchdog.moved(moment);
@@ -253,7 +285,7 @@ impl World {
             Ask::Pulse => process.session.handle_stalled(moment, false),
             Ask::Close => {
                 process.session.handle_close(moment);
-                self.carry_out(i, Cause::Other);
+                self.carry_out_all(i, Cause::Other);
                 self.processes[i].closed = true;
                 self.kernel_closes(i);
             }
@@ -266,14 +298,17 @@ impl World {
         for _ in 0..100 {
             let now = self.now;
             let process = &mut self.processes[i];
-            if process.closed {
+            if process.closed || process.busy.is_some() {
                 return;
             }
             let moment = process.clock.at(now);
             if process.session.poll_timeout().is_some_and(|at| at <= moment) {
+                process.driven = moment;
                 process.session.handle_timeout(moment);
             }
-            self.carry_out(i, cause);
+            if !self.carry_out(i, cause) {
+                return;
+            }
             let process = &mut self.processes[i];
             process.watchdog.settled();
             if process.session.poll_timeout().is_none_or(|at| at > moment) {
@@ -284,81 +319,6 @@ impl World {
             "no spinning",
             &format!("the session of p{i} wants to be called again and again"),
         );
-    }
-
-    /// Carries out what a test made the machine want.
-    pub fn carry_out_of(&mut self, i: usize) {
-        self.carry_out(i, Cause::Other);
-    }
-
-    fn carry_out(&mut self, i: usize, cause: Cause) {
-        while let Some(output) = self.processes[i].session.poll_output() {
-            self.carry_out_one(i, output, cause);
-        }
-    }
-
-    fn carry_out_one(&mut self, i: usize, output: Output, cause: Cause) {
-        let now = self.now;
-        self.trace.note(now, "does", [i as u64, 0], || format!("p{i} {output:?}"));
-        let process = &mut self.processes[i];
-        let moment = process.clock.at(now);
-        match output {
-            Output::Connect { conn } => {
-                process.watchdog.attempt = Some(conn);
-                process.connects += 1;
-                self.connect(i, conn);
-            }
-            Output::Send { conn, message } => {
-                self.check_said(i, &message);
-                let process = &mut self.processes[i];
-                if let Some(&link) = process.links.get(&conn) {
-                    process.watchdog.sent(moment, conn, &message);
-                    self.send_to_server(link, message);
-                }
-            }
-            Output::Close { conn } => {
-                process.watchdog.attempt.take_if(|attempt| *attempt == conn);
-                if let Some(link) = process.links.remove(&conn) {
-                    self.close_by_client(link);
-                }
-            }
-            Output::CheckOpen { conn } => {
-                let link = process.links.get(&conn).and_then(|link| self.net.links.get(link));
-                if link.is_some_and(|link| link.client_open) {
-                    process.watchdog.looked(moment, conn);
-                    process.session.handle_open(moment, conn, moment);
-                }
-            }
-            Output::Deadlines(deadlines) => {
-                process.deadlines = deadlines;
-                self.check_leader(i);
-            }
-            Output::Granted { election, standing, id } => {
-                let affected = process.contenders.handle_granted(&election, standing, id);
-                self.tell(i, &affected);
-                self.check_leader(i);
-            }
-            Output::Revoked { election, epoch, reason } => {
-                self.check_revocation(i, &election, epoch, &reason);
-                let process = &mut self.processes[i];
-                let affected = process.contenders.handle_revoked(&election, epoch, &reason);
-                self.tell(i, &affected);
-                self.check_leader(i);
-            }
-            Output::Failed { election, error } => {
-                let affected = process.contenders.handle_failed(election.as_ref(), &error);
-                self.tell(i, &affected);
-            }
-            Output::Value { component, leader } => {
-                self.check_value(i, leader.is_some(), cause);
-                self.value(i, &component, leader);
-            }
-            Output::Answer { request, result } => {
-                process.answers.push((request, result.clone()));
-                self.check_answer(i, request, &result);
-            }
-            Output::Log(..) => {}
-        }
     }
 
     /// What a look at the socket would show from now on.
@@ -392,10 +352,22 @@ impl World {
         let process = &mut self.processes[i];
         if process.generation == generation && !process.closed {
             process.timer = None;
+            if process.busy.is_some() {
+                // It comes to its timers when it is done.
+                return;
+            }
             // The loop looks into its inbox first.
             self.run_process(i);
             self.turn(i, Cause::Other);
         }
+    }
+
+    pub(crate) fn keep_busy(&mut self, i: usize) {
+        self.processes[i].busy.get_or_insert(Cause::Other);
+    }
+
+    pub(crate) fn is_busy(&self, i: usize) -> bool {
+        self.processes[i].busy.is_some()
     }
 
     // --- Its state

@@ -198,7 +198,10 @@ impl World {
             }
             self.truth.server_sent(process, &namespace, (era, to.0, now), &message);
         }
-        if let ServerMessage::Written { request, result } = &message {
+        if let ServerMessage::Written { request, result } = &message
+            && (result.is_ok() || link.is_some_and(|(_, open)| open))
+        {
+            // On a connection that is gone no refusal is heard, and the retry is judged anew.
             self.check_written(to.0, *request, result);
         }
         self.say("server sends", [to.0, 0], || format!("{} {message:?}", to.0));

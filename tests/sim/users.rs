@@ -11,6 +11,7 @@ use leaderserver::core::retrievers::Retriever;
 use leaderserver::core::session::RequestKind;
 use leaderserver::core::store::{Fence, Operation, OperationKind};
 
+use crate::ambush::When;
 use crate::check::{callbacks, retrieval};
 use crate::clock::MS;
 use crate::process::Ask;
@@ -125,7 +126,7 @@ impl World {
     }
 
     pub(crate) fn take(&mut self, i: usize, id: RegistrationId) {
-        if self.postpone(i, Event::Take { process: i, id }) {
+        if self.postpone_user(i, Event::Take { process: i, id }) {
             return;
         }
         let process = &mut self.processes[i];
@@ -144,6 +145,7 @@ impl World {
         let user = self.processes[i].users.get_mut(&id).expect("it has taken it");
         user.told.push((now, callback.clone()));
         user.running += 1;
+        let granted = matches!(callback, Callback::Grant(_));
         let Manners { callback: length, confirm, .. } = user.manners;
         let length = self.pick(length);
         self.after(length, Event::Done { process: i, id });
@@ -151,10 +153,13 @@ impl World {
             let wait = self.pick(confirm);
             self.after(wait, Event::Confirm { process: i, id, session });
         }
+        if granted {
+            self.spring(When::Told, i);
+        }
     }
 
     pub(crate) fn done(&mut self, i: usize, id: RegistrationId) {
-        if self.postpone(i, Event::Done { process: i, id }) {
+        if self.postpone_user(i, Event::Done { process: i, id }) {
             return;
         }
         let process = &mut self.processes[i];
@@ -166,7 +171,7 @@ impl World {
     }
 
     pub(crate) fn confirm(&mut self, i: usize, id: RegistrationId, session: LeaderSessionId) {
-        if !self.postpone(i, Event::Confirm { process: i, id, session }) {
+        if !self.postpone_user(i, Event::Confirm { process: i, id, session }) {
             self.confirm_now(i, id, session);
         }
     }
@@ -189,6 +194,9 @@ impl World {
             self.command(i, [command]);
         }
         let recorded = matches!(confirmed, Confirmed::Recorded(_));
+        if !recorded {
+            self.count("a confirmation that comes too late, twice, or under no id of its own");
+        }
         let words = || format!("p{i} {id:?} under {}: {recorded}", session.epoch);
         self.say("confirms", [i as u64, u64::from(recorded)], words);
         confirmed
@@ -200,6 +208,13 @@ impl World {
         let process = &mut self.processes[i];
         let Some(user) = process.users.get_mut(&id) else { return };
         let elsewhere = user.running > 0 && !inside;
+        if user.closed.is_none() {
+            self.truth.seen.count(match (user.running > 0, inside) {
+                (_, true) => "fault: closed from inside its own callback",
+                (true, false) => "fault: closed while its callback runs elsewhere",
+                _ => "fault: closed",
+            });
+        }
         let (callback, commands) = process.contenders.close(id, inside);
         user.closed.get_or_insert(callbacks::Closed::new(elsewhere));
         self.command(i, commands);
@@ -214,6 +229,7 @@ impl World {
 
     /// The handle is dropped without a close: nobody will take anything any more.
     pub fn abandon(&mut self, i: usize, id: RegistrationId) {
+        self.count("fault: a contender is dropped without a close");
         self.say("abandons", [i as u64, id.0], || format!("p{i} {id:?}"));
         self.processes[i].users.remove(&id);
         let commands = self.processes[i].contenders.abandon(id);
@@ -245,6 +261,7 @@ impl World {
 
     /// The user closes the whole client.
     pub fn close_client(&mut self, i: usize) {
+        self.count("fault: a client is closed");
         self.say("client closed", [i as u64, 0], || format!("p{i}"));
         let process = &mut self.processes[i];
         process.contenders.close_all();
@@ -349,13 +366,17 @@ impl World {
     }
 
     pub(crate) fn take_value(&mut self, i: usize, watch: u64) {
-        if self.postpone(i, Event::TakeValue { process: i, watch }) {
+        if self.postpone_user(i, Event::TakeValue { process: i, watch }) {
             return;
         }
         let now = self.now;
         let Some(watcher) = self.processes[i].watchers.get_mut(&watch) else { return };
         watcher.fetched = false;
         if let Some(value) = watcher.retriever.take() {
+            self.truth.seen.count(match &value {
+                Some(_) => "a retriever is told of a leader",
+                None => "a retriever is told that nobody leads",
+            });
             watcher.told.push((now, value.clone()));
             let words = || format!("p{i} watch {watch}: {value:?}");
             self.trace.note(now, "is told", [i as u64, watch], words);

@@ -9,6 +9,7 @@ use leaderserver::core::ids::{ConnectionId, LeaderSessionId, Name};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+use crate::ambush::{Act, When};
 use crate::check::Truth;
 use crate::clock::{MS, nanos};
 use crate::disk::Disk;
@@ -37,6 +38,10 @@ pub struct Setup {
     pub drift: bool,
     /// Whether a process takes one input at a time, with a pause after each.
     pub one_at_a_time: bool,
+    /// Once in how many times the client's task is interrupted between two things that its machine
+    /// wants (0: never), and for how long, in nanoseconds.
+    pub preempt: u64,
+    pub preempt_for: (u64, u64),
     /// Its servers are durable: how long a commit takes, from and to, in nanoseconds.
     pub disk: Option<(u64, u64)>,
     /// Whether somebody may start a server on a copy.
@@ -58,6 +63,8 @@ impl Default for Setup {
             latency: (1_000, MS / 10),
             drift: true,
             one_at_a_time: false,
+            preempt: 0,
+            preempt_for: (1_000, MS),
             disk: None,
             old_copies: false,
         }
@@ -109,6 +116,19 @@ pub enum Event {
     Wake {
         process: usize,
     },
+    /// A client's task that was interrupted goes on.
+    GoOn {
+        process: usize,
+    },
+    /// The garbage is collected.
+    Collected {
+        process: usize,
+    },
+    /// What was to happen at the worst moment.
+    Ambush {
+        process: usize,
+        act: Act,
+    },
     /// Events have not been fetched for the stall time-out.
     Stall {
         process: usize,
@@ -153,6 +173,10 @@ pub struct World {
     pub processes: Vec<Process>,
     pub truth: Truth,
     pub trace: Trace,
+    /// What happens at the worst moment, once.
+    pub ambush: Option<(When, Act)>,
+    /// How many events there were.
+    pub events: u64,
     next_event: u64,
     queue: BTreeMap<(u64, u64), Event>,
 }
@@ -171,6 +195,8 @@ impl World {
             processes: Vec::new(),
             truth: Truth::default(),
             trace: Trace::new(setup.loud),
+            ambush: None,
+            events: 0,
             next_event: 0,
             queue: BTreeMap::new(),
             setup,
@@ -230,6 +256,7 @@ impl World {
         }
         let event = entry.remove();
         self.now = instant;
+        self.events += 1;
         self.happen(event);
         true
     }
@@ -246,6 +273,9 @@ impl World {
             Event::Disk { batch } => self.disk_finishes(batch),
             Event::DiskGoesOn => self.disk_goes_on(),
             Event::Wake { process } => self.wake(process),
+            Event::GoOn { process } => self.go_on(process),
+            Event::Collected { process } => self.collected(process),
+            Event::Ambush { process, act } => self.act(process, act),
             Event::Run { process } => self.run_process(process),
             Event::ProcessTimer { process, generation } => self.process_timer(process, generation),
             Event::Stall { process, generation } => self.stall_timer(process, generation),
@@ -292,6 +322,11 @@ impl World {
             self.setup.seed,
             Duration::from_nanos(self.now)
         );
+    }
+
+    /// Something has happened that a walk is to come by.
+    pub fn count(&mut self, what: &'static str) {
+        self.truth.seen.count(what);
     }
 
     /// Something worth reading in a trace.

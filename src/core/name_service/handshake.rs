@@ -5,6 +5,7 @@ use super::{
     HIGHEST_CLAIMED_EPOCH, NameService, Output, Peer, Role, ServerEvent, Session, Sync, random_u128,
 };
 use crate::core::config::Timing;
+use crate::core::election::Leader;
 use crate::core::error::Refusal;
 use crate::core::ids::{ConnectionId, Name, SessionId, SessionToken};
 use crate::core::time::Moment;
@@ -219,16 +220,20 @@ impl NameService {
         let mut welcome = self.welcome(conn, Some(id), resumed, session.timing);
         let namespace = &self.namespaces[&session.namespace];
         let mut needs = self.needs_session(id);
+        let mut granted = Vec::new();
         for election in &session.elections {
-            needs = needs.max(self.needs_election(&session.namespace, election));
             let leader = namespace.elections.get(election).and_then(|found| found.leader());
-            if let Some(leader) = leader.filter(|leader| leader.session == id) {
-                welcome.leading.push(Leading {
-                    election: election.clone(),
-                    id: leader.id,
-                    candidacy: leader.candidacy,
-                    name: None,
-                });
+            let Some(Leader { id, candidacy, .. }) = leader.filter(|l| l.session == id) else {
+                continue;
+            };
+            let recorded = self.needs_election(&session.namespace, election);
+            let claimed = hello.leading.iter().any(|claim| claim.id == id);
+            let election = election.clone();
+            if recorded == Needs::Nothing || claimed {
+                welcome.leading.push(Leading { election, id, candidacy, name: None });
+            } else {
+                // A grant that is not recorded yet follows when it is. All else goes on meanwhile.
+                granted.push((recorded, ServerMessage::Granted { election, id, candidacy }));
             }
         }
         for claim in &hello.leading {
@@ -244,6 +249,9 @@ impl NameService {
             }
         }
         self.send_when(needs, conn, ServerMessage::Welcome(Box::new(welcome)));
+        for (needs, message) in granted {
+            self.send_when(needs, conn, message);
+        }
     }
 
     fn welcome(

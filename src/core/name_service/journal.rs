@@ -405,6 +405,19 @@ impl NameService {
         }
     }
 
+    /// A connection is gone: what waits for room to be said to it would pile up.
+    pub(super) fn forget_connection(&mut self, conn: ConnectionId) {
+        let Some(journal) = self.journal.as_mut().filter(|j| j.failing.is_some()) else { return };
+        let to_others = |output: &Output| match output {
+            Output::Send { to, .. } | Output::Close { conn: to } => *to != conn,
+            Output::Broadcast { .. } | Output::Log(_) => true,
+        };
+        journal.waiting.retain(to_others);
+        if let Some(batch) = &mut journal.in_flight {
+            batch.outputs.retain(to_others);
+        }
+    }
+
     /// As [`NameService::emit`], to a connection. Nothing overtakes its welcome.
     pub(super) fn send_when(&mut self, needs: Needs, to: ConnectionId, message: ServerMessage) {
         let mut needs = needs;

@@ -305,6 +305,7 @@ impl NameService {
     /// A connection ended, after all that was received from it has been handed in.
     pub fn handle_disconnected(&mut self, now: Moment, conn: ConnectionId, end: ConnectionEnd) {
         let Some(connection) = self.connections.remove(&conn) else { return };
+        self.forget_connection(conn);
         if let Role::Session(session) = connection.role {
             self.session_disconnected(now, session, end);
         }

@@ -327,6 +327,9 @@ impl Session {
     pub fn handle_endpoint_changed(&mut self, now: Moment, bound: bool) {
         self.bound = bound;
         self.part(now, "the client was moved to another name service");
+        // What was sent may lie unread there still, and the other may be the same under another
+        // session: a second copy could be refused, and the first be applied after it (R16).
+        self.fail_writes("the client was moved to another name service, it was sent to the former");
         self.forget_values();
         self.retry_at = now;
         self.retries = 0;

@@ -173,6 +173,14 @@ impl Session {
         }
     }
 
+    /// What was sent may have been applied, and is not sent again.
+    pub(super) fn fail_writes(&mut self, reason: &str) {
+        let sent = self.requests.iter().filter(|(_, request)| request.is_sent_write());
+        for request in sent.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.answered(request, Err(unknown(reason)));
+        }
+    }
+
     pub(super) fn give_up_requests(&mut self, now: Moment) {
         let over = self.requests.iter().filter(|(_, request)| request.give_up_at <= now);
         for id in over.map(|(id, _)| *id).collect::<Vec<_>>() {

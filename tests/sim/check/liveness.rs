@@ -1,15 +1,23 @@
-//! P4 and P6 when all is well again: somebody leads, everybody knows, and nothing is left over.
+//! P4: who is dead does not stay in the way, and when nothing is broken any more somebody leads in
+//! time. Then everybody knows (P6), and nothing is left over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use leaderserver::core::contenders::{Callback, RegistrationId};
-use leaderserver::core::ids::{LeaderSessionId, Name};
+use leaderserver::core::ids::{LeaderSessionId, Name, SessionId};
 use leaderserver::core::name_service::FENCE_KEPT;
 use leaderserver::core::store::ANSWERS_KEPT;
 
-use crate::clock::MS;
+use crate::clock::{MS, ms};
+use crate::server::ServerProcess;
 use crate::world::World;
+
+/// A timer may be so late.
+const TICK: Duration = ms(1);
+
+/// The longest between two attempts to connect.
+const LONGEST_PAUSE: Duration = ms(1000);
 
 impl World {
     /// Mends everything: server, paths, pauses, stalls.
@@ -23,6 +31,7 @@ impl World {
         for process in 0..self.processes.len() {
             self.heal(process);
             self.wake(process);
+            self.collected(process);
             if !self.processes[process].fetching {
                 self.set_fetching(process, true);
             }
@@ -42,11 +51,77 @@ impl World {
         }
     }
 
-    /// How long all may take to be well once nothing is broken any more: the server's wait after
-    /// its start (R12), a session that has to time out, and what finding that out takes.
+    /// P4, from when nothing is broken any more: how long it may take until somebody leads. A
+    /// silent leader's session ends within its time-out, and a server that remembers nothing waits
+    /// for the longest that it accepts (R12); one tick, and whoever is to lead must have come back
+    /// meanwhile.
+    pub fn time_to_lead(&self) -> Duration {
+        let remembers = self.disk.is_some() && self.status().remote_grants_in_ms == 0;
+        let session = self.settled().session_timeout;
+        let waits = if remembers { Duration::ZERO } else { self.setup.max_session_timeout };
+        session.max(waits) + self.time_to_come_back() + TICK
+    }
+
+    /// How long a client takes at the most to be connected again: a heartbeat that is not answered,
+    /// silence, an attempt that hangs, a pause, and one that does not.
+    fn time_to_come_back(&self) -> Duration {
+        let asked = self.setup.timing;
+        let patience = (asked.session_timeout / 4).max(Duration::from_millis(500));
+        asked.heartbeat() + asked.silence() + patience + LONGEST_PAUSE + ms(500)
+    }
+
+    /// How long all may take to be well once nothing is broken any more: somebody leads, and what
+    /// was given up for dead has ended, too.
     pub fn time_to_mend(&self) -> Duration {
         let session = self.settled().session_timeout;
         self.setup.max_session_timeout + session * 2 + Duration::from_secs(8)
+    }
+
+    /// P4: from now on nothing is broken. In time somebody leads every election that somebody
+    /// stands in, by the word of the name service and by its own.
+    pub fn check_led_in_time(&mut self) {
+        self.run_for(self.time_to_lead());
+        for (namespace, election) in self.elections() {
+            let leads = self.open().any(|(i, id)| {
+                let process = &self.processes[i];
+                let here = process.mode.election_of(&process.users[&id].component);
+                process.namespace == namespace && here == election && self.leads(i, id)
+            });
+            if !leads && !self.is_being_closed(&namespace, &election) {
+                let bound = self.time_to_lead();
+                self.fail("P4", &format!("nobody leads '{election}' of {namespace} in {bound:?}"));
+            }
+            self.count("somebody leads within the time that P4 gives");
+        }
+    }
+
+    /// Whether a contender is closed whose callback still runs: the resignation follows it (P3).
+    fn is_being_closed(&self, namespace: &Name, election: &Name) -> bool {
+        self.living().map(|i| &self.processes[i]).any(|process| {
+            let mut closing = process.users.iter().filter(|(id, user)| {
+                user.closed.is_some() && !process.contenders.is_finished(**id)
+            });
+            process.namespace == *namespace
+                && closing.any(|(_, user)| process.mode.election_of(&user.component) == *election)
+        })
+    }
+
+    /// P4, at every moment: a session without a sign of life ends by its time-out, and by its grace
+    /// where its process was killed (R1), with no more than a tick in between.
+    pub(crate) fn check_sessions_end(&self) {
+        let runs = |server: &&ServerProcess| !server.paused && !server.stopping;
+        let Some(server) = self.server.as_ref().filter(runs) else { return };
+        let now = server.clock.at(self.now);
+        if server.service.poll_timeout().is_some_and(|moment| moment <= now + TICK) {
+            return;
+        }
+        for session in self.status().namespaces.iter().flat_map(|n| &n.sessions) {
+            let id = SessionId(session.session);
+            let Some(truth) = self.truth.sessions.get(&(self.era, id)) else { continue };
+            if !session.in_process && truth.ends_by() + TICK < now {
+                self.fail("P4", &format!("session {id} outlives itself: {truth:?}"));
+            }
+        }
     }
 
     /// Holds what everybody believes against what the server has.

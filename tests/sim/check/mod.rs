@@ -2,6 +2,7 @@
 
 pub mod callbacks;
 pub mod flapping;
+pub mod linearizable;
 pub mod liveness;
 pub mod one_leader;
 pub mod recorded;
@@ -20,6 +21,7 @@ use leaderserver::core::name_service::ConnectionEnd;
 use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::{ClientMessage, ServerMessage};
 
+use crate::coverage::Coverage;
 use service::SessionTruth;
 
 /// What a bystander who sees everything knows.
@@ -41,10 +43,16 @@ pub struct Truth {
     pub ended: BTreeMap<(u64, u64), String>,
     /// What is written to the store.
     pub writes: store::Writes,
+    /// What users of shared keys did and saw.
+    pub history: linearizable::History,
+    /// Which life of a server was of which era.
+    pub eras_of_lives: BTreeMap<u64, u64>,
     /// What clients asked.
     pub asked: shown::Asked,
     /// When a hello was read, by its connection; by the server's clock.
     hellos: BTreeMap<u64, Moment>,
+    /// What has happened, and how often.
+    pub seen: Coverage,
     /// How often somebody was granted.
     pub grants: u64,
     /// How often leader information was written.
@@ -60,8 +68,13 @@ impl Truth {
     pub fn server_received(&mut self, link: u64, message: &ClientMessage, now: Moment) {
         self.publishes += u64::from(matches!(message, ClientMessage::Publish { .. }));
         self.asked.received(link, message);
-        if matches!(message, ClientMessage::Hello(_)) {
+        if let ClientMessage::Hello(hello) = message {
             self.hellos.entry(link).or_insert(now);
+            let era = self.eras_of_lives.last_key_value().map_or(0, |(_, era)| *era);
+            let resumed = hello.resume.as_ref().map(|resume| (era, resume.session));
+            if let Some(session) = resumed.and_then(|id| self.sessions.get_mut(&id)) {
+                session.asked = now;
+            }
         }
         let Some(session) = self.carried.get(&link).and_then(|id| self.sessions.get_mut(id)) else {
             return;
@@ -109,7 +122,10 @@ impl Truth {
                 let Some((id, _)) = welcome.session else { return };
                 // It counts from the hello: the welcome may have waited for the disk.
                 let renewed = self.hellos.get(&link).copied().unwrap_or(now);
-                let session = SessionTruth::new(process, link, renewed, welcome);
+                let mut session = SessionTruth::new(process, link, renewed, welcome);
+                // It may have been resumed again while this one waited.
+                let former = self.sessions.get(&(era, id)).map(|former| former.asked);
+                session.asked = session.asked.max(former.unwrap_or_default());
                 for leading in &welcome.leading {
                     self.eras.entry(leading.id).or_insert(era);
                 }

@@ -8,6 +8,7 @@ use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::Welcome;
 
 use super::one_leader::Grant;
+use crate::ambush::When;
 use crate::clock::ms;
 use crate::world::World;
 
@@ -20,6 +21,8 @@ pub struct SessionTruth {
     pub timing: Timing,
     pub direct: bool,
     pub renewed: Moment,
+    /// When somebody asked to resume it; the welcome may wait for the disk.
+    pub asked: Moment,
     /// The client has shown that it has read the welcome.
     pub answered: bool,
     pub ended: Option<(Moment, ConnectionEnd)>,
@@ -34,6 +37,7 @@ impl SessionTruth {
             timing: welcome.timing,
             direct: welcome.direct,
             renewed: now,
+            asked: now,
             answered: false,
             ended: None,
             goodbye: false,
@@ -48,6 +52,17 @@ impl SessionTruth {
         self.answered = false;
         self.ended = None;
         self.goodbye = false;
+    }
+
+    /// When it ends, if nothing comes any more.
+    pub fn ends_by(&self) -> Moment {
+        let timed_out = self.renewed.max(self.asked) + self.timing.session_timeout;
+        match self.ended {
+            Some((at, ConnectionEnd::Peer)) if self.direct && self.answered && self.asked <= at => {
+                timed_out.min(at + self.timing.disconnect_grace)
+            }
+            _ => timed_out,
+        }
     }
 
     /// Why the session may not have ended yet, if so.
@@ -76,16 +91,23 @@ impl SessionTruth {
 impl World {
     pub(crate) fn server_event(&mut self, event: &ServerEvent) {
         let era = self.era;
+        self.count_event(event);
         match event {
             // In a durable world it was granted when it was recorded.
-            ServerEvent::Granted { namespace, election, epoch, .. } if self.disk.is_some() => {
+            ServerEvent::Granted { namespace, election, epoch, session, .. }
+                if self.disk.is_some() =>
+            {
                 self.check_event(namespace, election, *epoch);
+                if let Some(truth) = self.truth.sessions.get(&(era, *session)) {
+                    self.spring(When::Granted, truth.process);
+                }
             }
             ServerEvent::Granted { namespace, election, epoch, session, .. } => {
                 let process = self.session_truth(*session).process;
                 self.say("granted", [process as u64, epoch.0], || format!("p{process} {epoch}"));
                 let grant = Grant { era, epoch: epoch.0, process };
                 self.check_granted(namespace, election, grant);
+                self.spring(When::Granted, process);
             }
             ServerEvent::LeadershipEnded { epoch, why, .. } => {
                 self.truth.ended.insert((era, epoch.0), why.to_string());
@@ -118,6 +140,7 @@ impl World {
 
     /// Looks at the whole state of the server.
     pub(crate) fn check_server(&self) {
+        self.check_sessions_end();
         let Some(server) = &self.server else { return };
         let now = server.clock.at(self.now);
         // What is due, but not yet called for, is not late.

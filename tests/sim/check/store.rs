@@ -1,11 +1,11 @@
 //! P2: no write is applied under an epoch after a later one was granted. R16: applied once, told as
 //! it was; what is said not to have been applied never is.
 //!
-//! Every write creates a key of its own, and some delete by prefix, so that one applied twice shows:
-//! as `Exists` of a key that nobody else creates, or as a store that holds other keys than what was
-//! applied makes. Shown to fail with the answers looked up after the epoch, with the answers
-//! dropped at the end of a session, and with a grant that does not raise the fence.
-
+//! Every write creates a key of its own (but for those of [`super::linearizable`]), and some delete
+//! by prefix, so that one applied twice shows: as `Exists` of a key that nobody else creates, or as
+//! a store that holds other keys than what was applied makes. Shown to fail with the answers looked
+//! up after the epoch, with the answers dropped at the end of a session, and with a grant that does
+//! not raise the fence.
 use std::collections::{BTreeMap, BTreeSet};
 
 use leaderserver::core::error::Error;
@@ -15,6 +15,7 @@ use leaderserver::core::session::Answer;
 use leaderserver::core::store::{ANSWERS_KEPT, OperationKind, StoreError, Write, WriteId, Written};
 use leaderserver::core::wire::message::ClientMessage;
 
+use super::linearizable::SHARED;
 use super::recorded::holds;
 use crate::clock::nanos;
 use crate::world::World;
@@ -90,6 +91,10 @@ impl World {
         let had_below = writes.had_below.entry(write.id.client).or_default();
         *had_below = (*had_below).max(write.had_below);
         writes.seen.insert((process, *request), write.id);
+        let eras = &self.truth.incarnations;
+        let era = eras.iter().find(|(_, incarnation)| **incarnation == write.incarnation);
+        self.truth.history.received(process, *request, era.map(|(era, _)| *era));
+        let writes = &mut self.truth.writes;
         let pending = Pending { namespace, write, at, holds };
         writes.pending.insert((link, *request), pending);
     }
@@ -114,6 +119,7 @@ impl World {
             (Ok(written), Some((then, answered))) => {
                 // In a durable world it may be the first that is told.
                 self.truth.writes.retried += 1;
+                self.truth.seen.count("a write is answered again");
                 if (then, answered) != (era, *written) {
                     self.fail("R16", &format!("{written:?}, but first {answered:?}: {write:?}"));
                 }
@@ -135,7 +141,7 @@ impl World {
             (Err(error), Some((then, _))) if then == era => {
                 self.fail("R16", &format!("was applied, now {error}: {write:?}"));
             }
-            (Err(StoreError::Exists { key, .. }), _) => {
+            (Err(StoreError::Exists { key, .. }), _) if !key.as_str().starts_with(SHARED) => {
                 self.fail("R16", &format!("'{key}' is there, which only this creates: {write:?}"));
             }
             (Err(StoreError::Fenced { .. }), _) => self.truth.writes.fenced += 1,

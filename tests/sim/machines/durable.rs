@@ -1,14 +1,18 @@
 //! [`NameService`] with durable state, alone: what waits for the disk, message by message.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use leaderserver::core::config::{Mode, ServerConfig, Timing};
 use leaderserver::core::error::Refusal;
 use leaderserver::core::ids::{
     Candidacy, ClientId, ConnectionId, Epoch, Incarnation, LeaderSessionId, Revision,
 };
-use leaderserver::core::name_service::{NameService, Output, Peer};
+use leaderserver::core::name_service::{ConnectionEnd, NameService, Output, Peer};
 use leaderserver::core::records::StoredRecord;
-use leaderserver::core::store::{Fence, Operation, OperationKind, StoreError, Write, WriteId};
+use leaderserver::core::store::{
+    Fence, Operation, OperationKind, Query, StoreError, Write, WriteId,
+};
 use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::{
     Addresses, ClientMessage, Hello, Leading, Resume, ServerMessage,
@@ -21,6 +25,8 @@ use crate::world::name;
 struct Desk {
     service: NameService,
     now: Moment,
+    /// What is said to these is not sent any more.
+    closed: BTreeSet<u64>,
 }
 
 impl Desk {
@@ -30,7 +36,8 @@ impl Desk {
         let now = Moment::from_nanos(1_000_000_000_000);
         let none: [StoredRecord; 0] = [];
         let service = NameService::restore(&config, [7; 32], Epoch(100), now, none);
-        let mut desk = Desk { service: service.expect("there is nothing to go on from"), now };
+        let service = service.expect("there is nothing to go on from");
+        let mut desk = Desk { service, now, closed: BTreeSet::new() };
         assert!(desk.hand_over());
         desk.service.handle_committed(desk.now);
         desk
@@ -67,7 +74,12 @@ impl Desk {
         let mut said = Vec::new();
         while let Some(output) = self.service.poll_output() {
             match output {
-                Output::Send { to, message } => said.push((to.0, message)),
+                Output::Send { to, message } if !self.closed.contains(&to.0) => {
+                    said.push((to.0, message));
+                }
+                Output::Close { conn } => {
+                    self.closed.insert(conn.0);
+                }
                 Output::Broadcast { to, message } => {
                     said.extend(to.into_iter().map(|to| (to.0, message.clone())));
                 }
@@ -148,6 +160,12 @@ fn granted(said: &[(u64, ServerMessage)]) -> Option<Epoch> {
     })
 }
 
+/// What a client says that leads under that epoch.
+fn claim(epoch: Epoch) -> Leading {
+    let id = LeaderSessionId { epoch, low: 1 };
+    Leading { election: name("a"), id, candidacy: Candidacy(1), name: None }
+}
+
 fn is_acked(said: &[(u64, ServerMessage)]) -> bool {
     matches!(said, [(_, ServerMessage::HeartbeatAck { .. })])
 }
@@ -164,8 +182,9 @@ fn heartbeats_wait_for_the_welcome_only() {
     assert!(desk.hand_over(), "the next grant is on its way");
     desk.hears(1, ClientMessage::Leave { election: name("a") });
     desk.hears(1, join("a", 2));
-    // Its welcome waits for the batch after that.
-    desk.opens(2, Some((Resume { attempt: 1, ..resume }, incarnation)));
+    // Its welcome waits for the batch after that, for it names what has ended.
+    let resume = Some((Resume { attempt: 1, ..resume }, incarnation));
+    desk.opens_leading(2, resume, vec![claim(epoch)]);
     assert!(desk.said().is_empty());
     desk.fails();
     desk.now = desk.now + ms(1000);
@@ -204,16 +223,104 @@ fn a_refusal_for_want_of_room_does_not_wait_for_room() {
     assert_eq!(written.iter().filter(|said| applied(said)).count(), 2, "{written:?}");
 }
 
+/// On a full disk nothing piles up for connections that are gone: what they asked waits for room, and
+/// they ask again on the next.
+#[test]
+fn nothing_is_kept_for_connections_that_are_gone() {
+    let mut desk = Desk::new();
+    desk.welcomes(1);
+    desk.hears(1, join("a", 1));
+    let epoch = granted(&desk.settle()).expect("nobody else stands");
+    let write = create(&desk.service, 1, epoch, "k");
+    desk.hears(1, write);
+    assert!(desk.hand_over());
+    desk.fails();
+    let query = Query::Get { election: name("a"), key: name("k") };
+    for conn in 2..100 {
+        desk.opens(conn, None);
+        desk.said();
+        let query = query.clone();
+        assert!(desk.hears(conn, ClientMessage::Query { request: 1, query }).is_empty());
+        desk.service.handle_disconnected(desk.now, ConnectionId(conn), ConnectionEnd::Peer);
+    }
+    desk.now = desk.now + ms(1000);
+    let said = desk.settle();
+    assert!(said.iter().all(|(to, _)| *to == 1), "{} words to nobody", said.len());
+}
+
+/// R11: that a leadership has ended is seen by its not being named, where the client still claims it:
+/// such a welcome waits.
+#[test]
+fn a_welcome_waits_for_the_end_of_what_is_claimed() {
+    let mut desk = Desk::new();
+    let (resume, incarnation) = desk.welcomes(1);
+    desk.hears(1, join("a", 1));
+    let said = desk.settle();
+    let id = said.iter().find_map(|(_, message)| match message {
+        ServerMessage::Granted { id, .. } => Some(*id),
+        _ => None,
+    });
+    let id = id.expect("nobody else stands");
+    desk.hears(1, ClientMessage::Leave { election: name("a") });
+    let claim = Leading { election: name("a"), id, candidacy: Candidacy(1), name: None };
+    desk.opens_leading(2, Some((Resume { attempt: 1, ..resume }, incarnation)), vec![claim]);
+    assert!(desk.said().is_empty());
+    assert!(desk.hand_over());
+    assert!(desk.said().is_empty());
+    let said = desk.committed();
+    assert!(matches!(&said[..], [(2, ServerMessage::Welcome(w))] if w.leading.is_empty()));
+}
+
+/// R11, P3: a grant that waits is of its session, whose connection may change meanwhile. Each
+/// connection is told of it after its welcome, once, and not before it is recorded.
+#[test]
+fn r11_a_grant_that_waits_follows_its_session() {
+    let mut desk = Desk::new();
+    let (resume, incarnation) = desk.welcomes(1);
+    desk.hears(1, join("a", 1));
+    assert!(desk.hand_over());
+    for attempt in 1..4 {
+        let conn = 1 + attempt;
+        desk.opens(conn, Some((Resume { attempt, ..resume.clone() }, incarnation)));
+        let said = desk.said();
+        assert!(matches!(&said[..], [(to, ServerMessage::Welcome(w))]
+            if *to == conn && w.resumed && w.leading.is_empty()));
+        // What it says on every connection changes nothing.
+        assert!(desk.hears(conn, join("a", 1)).is_empty());
+        assert!(desk.hears(conn, ClientMessage::SyncEnd).is_empty());
+    }
+    let said = desk.committed();
+    let told = |to: u64| said.iter().filter(|(conn, _)| *conn == to).count();
+    assert_eq!([1, 2, 3, 4].map(told), [0, 0, 0, 1], "{said:?}");
+    assert!(granted(&said).is_some());
+    // From here on the welcome names it.
+    desk.opens(9, Some((Resume { attempt: 4, ..resume }, incarnation)));
+    let said = desk.said();
+    assert!(matches!(&said[..], [(9, ServerMessage::Welcome(w))] if w.leading.len() == 1));
+}
+
+/// P1, P3: a grant that is taken back before it is recorded names a candidacy that its client has
+/// left, or goes to a connection that is closed.
+#[test]
+fn r11_a_grant_that_is_taken_back_before_it_is_recorded() {
+    let mut desk = Desk::new();
+    let (resume, incarnation) = desk.welcomes(1);
+    desk.hears(1, join("a", 1));
+    desk.opens(2, Some((Resume { attempt: 1, ..resume.clone() }, incarnation)));
+    desk.hears(2, join("a", 2));
+    let said = desk.settle();
+    let told = said.iter().filter_map(|(to, message)| match message {
+        ServerMessage::Granted { id, candidacy, .. } if *to == 2 => Some((candidacy.0, id.epoch)),
+        _ => None,
+    });
+    let told: Vec<(u64, Epoch)> = told.collect();
+    assert!(matches!(told[..], [(1, first), (2, second)] if first < second), "{told:?}");
+}
+
 /// R14: a grant takes no revision, but who leads under an epoch that was never granted here has seen
 /// what came after this copy was made. Under another incarnation it says nothing.
 #[test]
 fn r14_who_leads_under_a_later_epoch_has_seen_more() {
-    let claim = |epoch: Epoch| Leading {
-        election: name("a"),
-        id: LeaderSessionId { epoch, low: 1 },
-        candidacy: Candidacy(1),
-        name: None,
-    };
     let mut desk = Desk::new();
     let (resume, incarnation) = desk.welcomes(1);
     desk.hears(1, join("a", 1));

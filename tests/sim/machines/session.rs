@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use leaderserver::core::config::{Mode, Timing};
 use leaderserver::core::contenders::Command;
-use leaderserver::core::error::Refusal;
+use leaderserver::core::error::{Error, Refusal};
 use leaderserver::core::ids::{
     Candidacy, ConnectionId, Epoch, Incarnation, LeaderInformation, LeaderSessionId, Revision,
     SessionId, SessionToken,
 };
 use leaderserver::core::name_service::Peer;
-use leaderserver::core::session::{ConnectFailure, Output, Session, Settings};
-use leaderserver::core::store::{Page, StoreError, Written};
+use leaderserver::core::session::{ConnectFailure, Output, RequestKind, Session, Settings};
+use leaderserver::core::store::{Fence, Page, StoreError, Written};
 use leaderserver::core::time::Moment;
 use leaderserver::core::wire::message::{
     Addresses, ClientMessage, Leading, ServerMessage, Welcome,
@@ -313,4 +313,29 @@ fn r14_what_the_store_answers_is_seen() {
         });
         assert_eq!(seen, Some(Some((Incarnation(9), Revision(revision)))));
     }
+}
+
+/// R16: who is moved to another name service does not know whether that is the same under another
+/// session, where the first copy of a write may lie unread: a second could be refused, and the first
+/// be applied after all (seed 272863 of the walk).
+#[test]
+fn r16_a_write_that_was_sent_is_not_sent_to_another_session() {
+    let mut client = Client::welcomed();
+    client.hears(grant(ID, 1));
+    let fence = Fence { election: name("process"), epoch: ID.epoch };
+    let write = || RequestKind::Write { fences: vec![fence.clone()], operations: Vec::new() };
+    let sent = client.session.handle_request(client.now, write(), ms(10_000));
+    let is_write =
+        |o: &Output| matches!(o, Output::Send { message: ClientMessage::Write { .. }, .. });
+    assert!(client.does().iter().any(is_write));
+    client.session.handle_endpoint_changed(client.now, true);
+    let outcome = client.does().into_iter().find_map(|output| match output {
+        Output::Answer { request, result } if request == sent => Some(result),
+        _ => None,
+    });
+    assert!(matches!(outcome, Some(Err(Error::Store(StoreError::UnknownOutcome(_))))));
+    client.conn = ConnectionId(2);
+    client.connect();
+    let done = client.hears(ServerMessage::Welcome(Box::new(welcome(8, false, Vec::new()))));
+    assert!(!done.iter().any(is_write), "{done:?}");
 }

@@ -1,8 +1,15 @@
-//! The promises, each by its schedules. P1 is checked in every other test, too; P10 is in
-//! [`crate::machines`], and P2 is the durable store's but for the client's share.
+//! The promises, a file each, by named schedules; P10 is in [`crate::machines`]. What must hold at
+//! every step of all tests, these and the walk, is in [`crate::check`].
 
-mod leading;
-mod serving;
+mod p1_one_leader;
+mod p2_fencing;
+mod p3_grant_revoke_grant;
+mod p4_liveness;
+mod p5_no_flapping;
+mod p6_retrieval;
+mod p7_own_component;
+mod p8_slow_users;
+mod p9_stalls;
 
 use leaderserver::core::contenders::RegistrationId;
 

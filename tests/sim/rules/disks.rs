@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use leaderserver::core::config::Mode;
 use leaderserver::core::contenders::{Callback, RegistrationId};
 use leaderserver::core::session::{Answer, RequestKind};
 use leaderserver::core::store::{Fence, Query, StoreError};
@@ -12,7 +13,7 @@ use crate::clock::ms;
 use crate::net::{Direction, Route};
 use crate::promises::leader_and_follower;
 use crate::store::{LONG, keys, outcome, wait_for_answer};
-use crate::world::{World, name};
+use crate::world::{Setup, World, name};
 
 /// A leader that has written one key, and a disk that is full since then; the server knows.
 fn full() -> (World, [(usize, RegistrationId); 2], Fence) {
@@ -113,6 +114,34 @@ fn on_a_full_disk_nobody_is_granted() {
     assert!(matches!(world.told(b, of_b)[..], [Callback::Grant(_)]));
     assert_eq!(world.callbacks(a, of_a), 1);
     world.run_for(ms(1000));
+    world.check_well();
+}
+
+/// Who only stands in an election whose leader has ended, which can't be recorded, is welcomed all the
+/// same: it leads another, and watches, and its welcome says nothing of that end.
+#[test]
+fn on_a_full_disk_who_stands_is_welcomed() {
+    let mut world = World::new(Setup { mode: Mode::PerComponent, ..durable() });
+    let (a, b) = (world.process("a"), world.process("b"));
+    world.contend(a, "dispatcher");
+    world.run_for(ms(100));
+    let ids = ["dispatcher", "rest_server"].map(|component| world.contend(b, component));
+    world.run_for(ms(1000));
+    world.fill_disk(true);
+    world.kill(a);
+    world.run_for(ms(2000));
+    assert!(!world.status().read_only.is_empty());
+    for _ in 0..3 {
+        let link = last_link(&world, b);
+        world.reset_at_client(link);
+        world.run_for(ms(3000));
+        assert!(world.processes[b].session.is_connected());
+    }
+    assert!(world.leads(b, ids[1]));
+    assert_eq!(ids.map(|id| world.callbacks(b, id)), [0, 1]);
+    world.fill_disk(false);
+    world.run_for(ms(3000));
+    assert_eq!(ids.map(|id| world.leads(b, id)), [true, true]);
     world.check_well();
 }
 

@@ -7,6 +7,7 @@ use leaderserver::core::store::StoreError;
 
 use super::{durable, last_link};
 use crate::clock::ms;
+use crate::disk::Trap;
 use crate::net::Direction;
 use crate::promises::leader_and_follower;
 use crate::store::{LONG, keys, outcome, wait_for_answer};
@@ -180,6 +181,38 @@ fn r16_a_retry_after_a_restart_gets_the_first_answer() {
         assert_eq!(outcome(&world, a), Some(Ok(())), "lost: {lost}");
         assert_eq!(keys(&world), 1);
         world.run_for(ms(1000));
+        world.check_well();
+    }
+}
+
+/// P5 and P2 together: killed at every point of a commit while its leader writes, and soon back. Each
+/// write is done once, and nobody hears of anything.
+#[test]
+fn p5_kills_at_any_point_of_a_commit_cost_nothing() {
+    for seed in 1..60 {
+        let setup = Setup { seed, loud: false, disk: Some((100_000, 5_000_000)), ..durable() };
+        let (mut world, [(a, of_a), (b, of_b)]) = leader_and_follower(setup);
+        let fence = world.fence(a, of_a).expect("it leads");
+        let mut written = 0;
+        for round in 0..9 {
+            world.disk().trap = Some([Trap::Before, Trap::Between, Trap::After][round % 3]);
+            let before = written;
+            while world.server.is_some() {
+                written += 1;
+                world.create(a, fence.clone(), &format!("k{written}"), LONG);
+                let pause = world.pick((0, 30));
+                world.run_for(ms(pause));
+                assert!(written < before + 100, "seed {seed}: {round} it is not killed");
+            }
+            let down = world.pick((0, 700));
+            world.run_for(ms(down));
+            world.start_server(false);
+            // With its host it takes the leader a while to find out.
+            wait_for_answer(&mut world, a, written);
+        }
+        assert!(world.processes[a].answers.iter().all(|(_, answer)| answer.is_ok()), "seed {seed}");
+        assert_eq!(keys(&world), written as u64, "seed {seed}");
+        assert_eq!((world.callbacks(a, of_a), world.callbacks(b, of_b)), (1, 0), "seed {seed}");
         world.check_well();
     }
 }

@@ -47,7 +47,8 @@ impl Walker {
         let cold =
             self.world.disk.as_ref().is_some_and(|disk| disk.head().is_some_and(|h| h.settled))
                 && self.pick(3) == 0;
-        self.world.start_server(cold);
+        let wall = self.wall_clock();
+        self.world.start_server_with(cold, wall);
         if self.in_job_manager && self.world.server.is_some() {
             self.start_job_manager();
         }
@@ -56,9 +57,26 @@ impl Walker {
     pub(super) fn pause_server(&mut self) {
         let most = self.session_timeout() * 3 / 2;
         let pause = Duration::from_nanos(self.pick(most));
-        if self.world.server.as_ref().is_some_and(|server| !server.paused) {
+        if self.world.server.as_ref().is_none_or(|server| server.paused) {
+            return;
+        }
+        if self.pick(3) == 0 {
+            self.world.suspend_server(pause);
+        } else {
             self.world.pause_server(pause);
         }
+    }
+
+    /// What the wall clock says, from which epochs begin where nothing is remembered (R13). It may
+    /// have been set, back or on.
+    fn wall_clock(&mut self) -> Epoch {
+        let right = self.world.wall_clock();
+        if self.pick(3) > 0 {
+            return Epoch(right);
+        }
+        self.world.count("fault: the server's wall clock is set");
+        let hour = 3_600_000;
+        Epoch(right - hour + self.pick(2 * hour))
     }
 
     /// In durable worlds only.
@@ -77,6 +95,7 @@ impl Walker {
             4 => {
                 let slow = self.pick(self.session_timeout() / 2);
                 let latency = self.one_of(&[(MS / 50, MS / 2), (MS, 20 * MS), (MS, slow + MS)]);
+                self.world.count("fault: the disk is slow");
                 self.world.disk().latency = latency.expect("there are some");
             }
             5 => self.backup = Some(self.world.disk().records()),
@@ -96,6 +115,7 @@ impl Walker {
         match self.pick(15) {
             0 => {
                 let latency = self.world.disk().latency;
+                self.world.count("fault: the data directory is lost");
                 self.world.say("directory lost", [0; 2], String::new);
                 self.world.disk = Some(Disk::new(latency));
             }
@@ -107,6 +127,7 @@ impl Walker {
                 // The wall clock may be anything: fences are kept, and nobody goes below them.
                 let first_epoch = Epoch(self.pick(1 << 50));
                 let restored = records::begin_anew(backup, Incarnation(incarnation), first_epoch);
+                self.world.count("fault: a backup is restored");
                 self.world.say("backup restored", [0; 2], String::new);
                 self.world.disk().replace(restored.expect("a backup of what was recorded"));
             }

@@ -9,7 +9,7 @@ use leaderserver::core::ids::{Epoch, Name, Revision};
 use leaderserver::core::session::RequestKind;
 use leaderserver::core::store::{Fence, OperationKind, Query};
 
-use super::{COMPONENTS, Walker};
+use super::Walker;
 use crate::clock::ms;
 use crate::net::Route;
 use crate::world::name;
@@ -67,10 +67,10 @@ impl Walker {
     /// Anybody reads.
     pub(super) fn read(&mut self) {
         let Some(i) = self.somebody() else { return };
-        let component = self.one_of(&COMPONENTS).expect("there are some");
+        let component = self.component();
         let election = match self.world.setup.mode {
             Mode::PerProcess => Name::process_election(),
-            Mode::PerComponent => name(component),
+            Mode::PerComponent => name(&component),
         };
         let query = match self.pick(2) {
             0 => Query::Get { election, key: self.some_key() },
