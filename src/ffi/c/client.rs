@@ -14,9 +14,10 @@ use crate::ffi::objects;
 ///
 /// Options (durations are whole milliseconds):
 ///
-/// - `endpoint`: the name service: `leader://host:port`, `embedded:` (in this process, for this
-///   client alone) or `embedded:NAME` (for all clients of this process that say NAME). Without it
-///   the client is unbound until ls_client_attach().
+/// - `endpoint`: the name service: `leader://host:port`, `jobmanager://host:port` (the server inside a
+///   JobManager of Flink), `embedded:` (in this process, for this client alone) or `embedded:NAME`
+///   (for all clients of this process that say NAME). Without it the client is unbound until
+///   ls_client_attach().
 /// - `namespace`: nothing crosses namespaces. To be given, but for a client of `leader://…` that
 ///   only asks for the status.
 /// - `name`: a label for status and logs. "client".
